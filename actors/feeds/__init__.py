@@ -1,0 +1,1 @@
+"""Price feeds: the outside market, synthetic or replayed."""

@@ -1,0 +1,1 @@
+"""Writers: the journal and the market folded into Valkey's read model."""

@@ -1,0 +1,1 @@
+"""HTTP edge: translates dialects to commands and holds no truth."""

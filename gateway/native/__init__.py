@@ -1,0 +1,1 @@
+"""The native dialect: MockExchange's REST routes."""

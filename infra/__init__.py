@@ -1,0 +1,1 @@
+"""Speaks to servers: NATS, Valkey and Ray, embedded or running elsewhere."""

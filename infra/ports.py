@@ -1,0 +1,127 @@
+"""What an actor needs of the world, as small interfaces.
+
+The shells in `actors` are written against these; `infra` implements them for real servers, and the simulation for a
+fake world driven by one seed. So what is simulated is what runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import NamedTuple, Protocol
+
+
+class Fenced(Exception):
+    """The expected sequence was wrong: another incarnation writes this subject. The process must exit."""
+
+
+class AppendUnknown(Exception):
+    """Nobody knows whether the append was stored. The process must exit and read the journal."""
+
+
+class JournalUnavailable(Exception):
+    """The journal cannot be reached; nothing was sent. Refuse and try again later."""
+
+
+class PeerLost(Exception):
+    """A call to another actor failed; whether it was executed is not known."""
+
+
+class JournalMessage(NamedTuple):
+    """One record as stored."""
+
+    sequence: int
+    subject: str
+    payload: bytes
+
+
+class Journal(Protocol):
+    """The one stream that is the truth."""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether the server is known to be reachable now."""
+
+    async def append(self, subject: str, payload: bytes, expected: int) -> int:
+        """Append one record; return its stream sequence once it is stored.
+
+        `expected` is the stream sequence of the subject's last record (0: none).
+        Raises JournalUnavailable (not sent), Fenced (not stored) or AppendUnknown.
+        """
+
+    async def last_sequence(self, subject: str) -> int:
+        """Return the stream sequence of the subject's last record, 0 if none. Raises JournalUnavailable."""
+
+    async def end(self) -> int:
+        """Return the sequence of the stream's last record, 0 if empty. Raises JournalUnavailable."""
+
+    def read(self, subjects: Sequence[str], start: int) -> AsyncIterator[list[JournalMessage]]:
+        """Yield stored records of these subjects from stream sequence `start` on, in order, without end.
+
+        A batch is never empty. Survives a lost connection; raises nothing but CancelledError.
+        """
+
+
+class Bus(Protocol):
+    """Messages that may be lost."""
+
+    def publish(self, subject: str, payload: bytes) -> None:
+        """Send without waiting; dropped when there is no connection."""
+
+    async def subscribe(self, subject: str, handler: Callable[[str, bytes], None]) -> Callable[[], Awaitable[None]]:
+        """Call `handler(subject, payload)` for each message; the result ends the subscription."""
+
+    async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes | None:
+        """Ask and return the first answer, or None when none comes in time."""
+
+    async def serve(self, subject: str, handler: Callable[[str, bytes], bytes | None]) -> Callable[[], Awaitable[None]]:
+        """Answer requests on `subject` with what `handler` returns (None: no answer)."""
+
+
+class Snapshot(NamedTuple):
+    """A state and the stream sequence up to which it holds the journal."""
+
+    sequence: int
+    payload: bytes
+
+
+class Snapshots(Protocol):
+    """Named states, the last two of each kept."""
+
+    async def save(self, name: str, snapshot: Snapshot) -> None:
+        """Store a snapshot and forget all but the last two of this name."""
+
+    async def load(self, name: str) -> list[Snapshot]:
+        """Return the kept snapshots of this name, newest first. Damaged ones are left out."""
+
+
+class Clock(Protocol):
+    """Wall time, and waiting."""
+
+    def now_ns(self) -> int:
+        """Return nanoseconds since the epoch."""
+
+    def monotonic(self) -> float:
+        """Return seconds of a clock that never steps back."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Books(Protocol):
+    """The way to the order books, however they are started."""
+
+    async def deliver(self, symbol: str, payload: bytes) -> bytes:
+        """Hand an encoded `Delivery` to a book; return an encoded `DeliveryAnswer`. Raises PeerLost."""
+
+    async def ask(self, symbol: str, payload: bytes) -> bytes:
+        """Ask an encoded `BookRequest`; return an encoded `BookAnswer`. Raises PeerLost."""
+
+    async def renew(self, symbol: str) -> None:
+        """Have the directory start or replace the book. Raises PeerLost."""
+
+
+class Shards(Protocol):
+    """The way to the accounts shards."""
+
+    async def handle(self, shard: int, payload: bytes) -> bytes:
+        """Hand over an encoded list of `ShardRequest`; return one of `ShardAnswer`. Raises PeerLost."""

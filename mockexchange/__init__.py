@@ -1,0 +1,4 @@
+"""What an exchange is: money, instruments, messages, matching and the ledger.
+
+Pure Python: nothing in this package, except `cli`, knows of Ray, NATS, HTTP or a clock.
+"""

@@ -1,0 +1,1 @@
+"""Client classes for bots."""

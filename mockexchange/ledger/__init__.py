@@ -1,0 +1,1 @@
+"""Money: the ledger of one accounts shard, and the intake that reserves from it."""

@@ -1,0 +1,290 @@
+"""What happened: the events of the journal, and the records that carry them.
+
+One JetStream message is one record of one subject; `previous` is the stream sequence of the subject's record
+before it (0: none), so that a reader notices a missing one.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from mockexchange.instruments import Asset, Instrument
+from mockexchange.messages.orders import OrderType, Side, TimeInForce
+from mockexchange.messages.refusals import RejectReason
+
+SCHEMA_VERSION: Final = 1
+
+# --- accounts.<k> ------------------------------------------------------------------------------------------------
+
+
+class ShardOpened(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """An incarnation of the shard begins; its epoch is this record's stream sequence."""
+
+    incarnation: str
+
+
+class OrderReserved(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """Money is held for an order, which now goes to the book. Units as in `Order`."""
+
+    order_id: int
+    account: int
+    symbol: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    is_post_only: bool
+    quantity: int
+    price: int
+    quote_amount: int
+    command_id: str
+    client_order_id: str
+    hold: int
+    maker_rate: int
+    taker_rate: int
+    received_ns: int
+    reserved_ns: int
+    deadline_ns: int
+
+
+class Deposited(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """Money came in from the outside world."""
+
+    command_id: str
+    account: int
+    asset: str
+    amount: int
+    value: int
+    cause: str
+
+
+class Withdrawn(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """Money left to the outside world."""
+
+    command_id: str
+    account: int
+    asset: str
+    amount: int
+    value: int
+    cause: str
+
+
+class Adjusted(msgspec.Struct, array_like=True, frozen=True, tag=5):
+    """A free balance was changed by `amount` (either sign), outside of deposits and withdrawals."""
+
+    command_id: str
+    account: int
+    asset: str
+    amount: int
+    cause: str
+
+
+class HistoryCleared(msgspec.Struct, array_like=True, frozen=True, tag=6):
+    """History of the shard's accounts begins anew: closed orders, fills, flows and totals are forgotten."""
+
+    command_id: str
+
+
+ShardEvent = ShardOpened | OrderReserved | Deposited | Withdrawn | Adjusted | HistoryCleared
+
+
+class ShardRecord(msgspec.Struct, array_like=True, frozen=True):
+    """One record of `journal.accounts.<k>`."""
+
+    version: int
+    previous: int
+    time_ns: int
+    events: list[ShardEvent]
+
+
+# --- book.<symbol> -----------------------------------------------------------------------------------------------
+
+
+class BookOpened(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """An incarnation of the book begins; its epoch is this record's stream sequence."""
+
+    incarnation: str
+
+
+class OrderAccepted(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """The book took the order in: it rests with what the fills that follow leave of it."""
+
+    order_id: int
+    account: int
+    shard: int
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    price: int
+    quantity: int
+    quote_amount: int
+    hold: int
+    maker_rate: int
+    taker_rate: int
+
+
+class OrderRejected(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """The book refused the order; `release` gives the whole hold back."""
+
+    order_id: int
+    account: int
+    shard: int
+    reason: RejectReason
+    release: int
+
+
+class FillSide(msgspec.Struct, array_like=True, frozen=True):
+    """What a fill does to one side.
+
+    `fee` is in the asset received, `release` in the asset held, `remaining` in quantity units (-1 for an order by
+    quote amount, which has no quantity to go). The house has `order_id` 0 and account HOUSE, and stands on its
+    counterparty's shard.
+    """
+
+    order_id: int
+    account: int
+    shard: int
+    fee: int
+    release: int
+    remaining: int
+
+
+class OrderFilled(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """Two sides traded `quantity` at `price`: `base` and `quote` are the amounts in asset units.
+
+    `cause` is the venue's sequence where the outside market caused the fill, else 0.
+    """
+
+    trade_id: int
+    price: int
+    quantity: int
+    base: int
+    quote: int
+    taker_side: Side
+    taker: FillSide
+    maker: FillSide
+    cause: int
+
+
+class OrderCanceled(msgspec.Struct, array_like=True, frozen=True, tag=5):
+    """What was left of the order is gone; `release` gives the rest of its hold back."""
+
+    order_id: int
+    account: int
+    shard: int
+    command_id: str
+    reason: RejectReason
+    release: int
+
+
+class TradeIdsReserved(msgspec.Struct, array_like=True, frozen=True, tag=6):
+    """Trade ids up to `until` may be given to trades and to outside prints, which are not journaled."""
+
+    until: int
+
+
+class PriceOverridden(msgspec.Struct, array_like=True, frozen=True, tag=7):
+    """An administrator put `price` in place of the outside market, with these quantities on both sides."""
+
+    price: int
+    bid_quantity: int
+    ask_quantity: int
+
+
+class PriceReleased(msgspec.Struct, array_like=True, frozen=True, tag=8):
+    """The outside market counts again."""
+
+
+class BookClosed(msgspec.Struct, array_like=True, frozen=True, tag=9):
+    """The book had no open order and was put to sleep."""
+
+
+BookEvent = (
+    BookOpened
+    | OrderAccepted
+    | OrderRejected
+    | OrderFilled
+    | OrderCanceled
+    | TradeIdsReserved
+    | PriceOverridden
+    | PriceReleased
+    | BookClosed
+)
+
+
+class Applied(msgspec.Struct, array_like=True, frozen=True):
+    """How far a book has worked off one shard's channel: the shard's epoch, call number and last order id."""
+
+    epoch: int
+    number: int
+    last_order_id: int
+
+
+class BookRecord(msgspec.Struct, array_like=True, frozen=True):
+    """One record of `journal.book.<symbol>`. `applied` holds the channels this record moved on."""
+
+    version: int
+    previous: int
+    time_ns: int
+    symbol: str
+    applied: dict[int, Applied]
+    events: list[BookEvent]
+
+
+# --- registry ----------------------------------------------------------------------------------------------------
+
+
+class ShardsConfigured(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """How many accounts shards exist; it may grow and never shrinks below those in use."""
+
+    count: int
+
+
+class AssetListed(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """An asset is known from now on; its scale never changes."""
+
+    asset: Asset
+
+
+class InstrumentListed(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """An instrument is listed, or its filters change; its scales never do."""
+
+    instrument: Instrument
+
+
+class AccountCreated(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """An account lives on `shard` for life. `funds` are its starting funds: asset code to units."""
+
+    account: int
+    name: str
+    shard: int
+    funds: dict[str, int]
+
+
+class KeyCreated(msgspec.Struct, array_like=True, frozen=True, tag=5):
+    """A key of an account. `digest` is the SHA-256 of the API key; `sealed` holds key and secret, encrypted."""
+
+    key_id: str
+    account: int
+    digest: bytes
+    sealed: bytes
+    permissions: list[str]
+
+
+class KeyRevoked(msgspec.Struct, array_like=True, frozen=True, tag=6):
+    """The key is no longer valid."""
+
+    key_id: str
+
+
+RegistryEvent = ShardsConfigured | AssetListed | InstrumentListed | AccountCreated | KeyCreated | KeyRevoked
+
+
+class RegistryRecord(msgspec.Struct, array_like=True, frozen=True):
+    """One record of `journal.registry`."""
+
+    version: int
+    previous: int
+    time_ns: int
+    events: list[RegistryEvent]

@@ -1,0 +1,146 @@
+"""The words of an order, and its state as the ledger knows it."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Final
+
+import msgspec
+
+from mockexchange.messages.refusals import RejectReason
+
+HOUSE: Final = -1
+"""The sub-account of each shard that owns the mirrored outside market."""
+
+FEES: Final = -2
+"""The sub-account of each shard that collects fees."""
+
+OUTSIDE: Final = -3
+"""The sub-account of each shard that stands for the world deposits come from."""
+
+CLEARING: Final = -4
+"""The sub-account of each shard that faces the other shards; sums to zero over all of them."""
+
+
+class Side(IntEnum):
+    """Buy or sell."""
+
+    BUY = 1
+    SELL = 2
+
+    @property
+    def opposite(self) -> Side:
+        """The other side."""
+        return Side.SELL if self is Side.BUY else Side.BUY
+
+
+class OrderType(IntEnum):
+    """Limit or market."""
+
+    LIMIT = 1
+    MARKET = 2
+
+
+class TimeInForce(IntEnum):
+    """Good till canceled, immediate or cancel, fill or kill."""
+
+    GTC = 1
+    IOC = 2
+    FOK = 3
+
+
+class OrderStatus(IntEnum):
+    """State of an order; RESERVED is held and journaled, but the book has not answered yet."""
+
+    RESERVED = 0
+    NEW = 1
+    PARTIALLY_FILLED = 2
+    FILLED = 3
+    CANCELED = 4
+    REJECTED = 5
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the order may still trade."""
+        return self <= OrderStatus.PARTIALLY_FILLED
+
+
+class Order(msgspec.Struct, array_like=True):
+    """The whole state of an order in the ledger.
+
+    `quantity`, `filled` and `price` are at the instrument's scales; `quote_amount`, `filled_quote` in quote
+    asset units; `hold`, `hold_left` in units of `hold_asset` (quote for buys, base for sells); `fee` in units
+    of the asset received. Times are nanoseconds since the epoch. `sequence` is the journal sequence of the
+    last change, `steps` counts the changes.
+    """
+
+    order_id: int
+    account: int
+    symbol: str
+    side: Side
+    order_type: OrderType
+    time_in_force: TimeInForce
+    is_post_only: bool
+    quantity: int
+    price: int
+    quote_amount: int
+    command_id: str
+    client_order_id: str
+    hold: int
+    hold_left: int
+    maker_rate: int
+    taker_rate: int
+    created_ns: int
+    updated_ns: int
+    status: OrderStatus = OrderStatus.RESERVED
+    filled: int = 0
+    filled_quote: int = 0
+    fee: int = 0
+    finished_ns: int = 0
+    reason: RejectReason | None = None
+    sequence: int = 0
+    steps: int = 1
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the order may still trade."""
+        return self.status <= OrderStatus.PARTIALLY_FILLED
+
+    @property
+    def base(self) -> str:
+        """Code of the base asset."""
+        return self.symbol.partition("/")[0]
+
+    @property
+    def quote(self) -> str:
+        """Code of the quote asset."""
+        return self.symbol.partition("/")[2]
+
+    @property
+    def hold_asset(self) -> str:
+        """Code of the asset the hold is in."""
+        return self.quote if self.side is Side.BUY else self.base
+
+    @property
+    def fee_asset(self) -> str:
+        """Code of the asset the fee is taken from: the one received."""
+        return self.base if self.side is Side.BUY else self.quote
+
+
+class Fill(msgspec.Struct, array_like=True, frozen=True):
+    """One side of a trade as its account sees it. Units as in `Order`; `quote` and `base` in asset units."""
+
+    trade_id: int
+    order_id: int
+    account: int
+    symbol: str
+    side: Side
+    price: int
+    quantity: int
+    base_amount: int
+    quote_amount: int
+    fee: int
+    is_maker: bool
+    time_ns: int
+    client_order_id: str = ""
+    sequence: int = 0
