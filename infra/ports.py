@@ -125,3 +125,10 @@ class Shards(Protocol):
 
     async def handle(self, shard: int, payload: bytes) -> bytes:
         """Hand over an encoded list of `ShardRequest`; return one of `ShardAnswer`. Raises PeerLost."""
+
+
+class Directory(Protocol):
+    """The way to the directory."""
+
+    async def handle(self, payload: bytes) -> bytes:
+        """Hand over an encoded `DirectoryRequest`; return an encoded `DirectoryAnswer`. Raises PeerLost."""

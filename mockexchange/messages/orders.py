@@ -144,3 +144,28 @@ class Fill(msgspec.Struct, array_like=True, frozen=True):
     time_ns: int
     client_order_id: str = ""
     sequence: int = 0
+
+
+class OrderStep(msgspec.Struct, array_like=True, frozen=True):
+    """One change of an order, for its history. Amounts are those of this step alone, units as in `Order`."""
+
+    time_ns: int
+    status: OrderStatus
+    price: int = 0
+    quantity: int = 0
+    quote_amount: int = 0
+    fee: int = 0
+    hold_left: int = 0
+    reason: RejectReason | None = None
+
+
+class Trade(msgspec.Struct, array_like=True, frozen=True):
+    """One line of a symbol's tape. `is_outside`: a print of the outside market, in which no account took part."""
+
+    trade_id: int
+    symbol: str
+    price: int
+    quantity: int
+    taker_side: Side
+    time_ns: int
+    is_outside: bool

@@ -1,0 +1,80 @@
+"""What administrators ask the directory, and its answers. A call carries one request and gets one answer."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mockexchange.instruments import Asset, Instrument
+
+
+class CreateAccount(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """Create an account with starting funds (asset code to units) and a first key.
+
+    `command_id` sent again gives the same account and a new key is not made.
+    """
+
+    command_id: str
+    name: str
+    funds: dict[str, int]
+
+
+class CreateKey(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """Make another key for an account. Permissions: `read`, `trade`."""
+
+    account: int
+    permissions: list[str]
+
+
+class RevokeKey(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """Make a key invalid for ever."""
+
+    key_id: str
+
+
+class ListInstrument(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """List an instrument, and the assets of it that are new; or change the filters of a listed one."""
+
+    instrument: Instrument
+    assets: list[Asset]
+
+
+class EnsureBook(msgspec.Struct, array_like=True, frozen=True, tag=5):
+    """Start the book of a symbol, or replace one that is passive or dead."""
+
+    symbol: str
+
+
+DirectoryRequest = CreateAccount | CreateKey | RevokeKey | ListInstrument | EnsureBook
+
+
+class KeyMade(msgspec.Struct, array_like=True, frozen=True, tag=1):
+    """A new key; the only time its secret is shown. `sequence` is the journal's."""
+
+    account: int
+    key_id: str
+    api_key: str
+    api_secret: str
+    sequence: int
+
+
+class Done(msgspec.Struct, array_like=True, frozen=True, tag=2):
+    """The change is in the journal at stream `sequence` (0: nothing had to change)."""
+
+    sequence: int
+
+
+class DirectoryRefused(msgspec.Struct, array_like=True, frozen=True, tag=3):
+    """Refused: the field that is wrong and why. `status` is the fitting HTTP status."""
+
+    field: str
+    reason: str
+    status: int = 400
+
+
+class DirectoryUnready(msgspec.Struct, array_like=True, frozen=True, tag=4):
+    """Not now: the directory is recovering or the journal is down."""
+
+    detail: str
+
+
+DirectoryAnswer = KeyMade | Done | DirectoryRefused | DirectoryUnready
