@@ -41,11 +41,10 @@ class Receipt(IntEnum):
 
 
 class DeliveryAnswer(msgspec.Struct, array_like=True, frozen=True):
-    """A receipt; the subject's last `sequence` in the stream, and the order ids whose cancel found nothing open."""
+    """A receipt; when DONE, what came of the delivery stands in the journal up to stream `sequence`."""
 
     receipt: Receipt
     sequence: int = 0
-    not_open: list[int] = []
 
 
 class ReadDepth(msgspec.Struct, array_like=True, frozen=True, tag=1):

@@ -8,14 +8,15 @@ from mockexchange.instruments import Asset, Instrument
 
 
 class CreateAccount(msgspec.Struct, array_like=True, frozen=True, tag=1):
-    """Create an account with starting funds (asset code to units) and a first key.
+    """Create an account with a first key.
 
-    `command_id` sent again gives the same account and a new key is not made.
+    `funds` are its starting funds, asset code to units, `values` their worth in the cash asset's units.
+    A name can be taken once.
     """
 
-    command_id: str
     name: str
     funds: dict[str, int]
+    values: dict[str, int] = {}
 
 
 class CreateKey(msgspec.Struct, array_like=True, frozen=True, tag=2):

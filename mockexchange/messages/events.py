@@ -254,12 +254,16 @@ class InstrumentListed(msgspec.Struct, array_like=True, frozen=True, tag=3):
 
 
 class AccountCreated(msgspec.Struct, array_like=True, frozen=True, tag=4):
-    """An account lives on `shard` for life. `funds` are its starting funds: asset code to units."""
+    """An account lives on `shard` for life.
+
+    `funds` are its starting funds, asset code to units; `values` their worth in the cash asset's units.
+    """
 
     account: int
     name: str
     shard: int
     funds: dict[str, int]
+    values: dict[str, int] = {}
 
 
 class KeyCreated(msgspec.Struct, array_like=True, frozen=True, tag=5):

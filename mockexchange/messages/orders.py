@@ -100,6 +100,7 @@ class Order(msgspec.Struct, array_like=True):
     reason: RejectReason | None = None
     sequence: int = 0
     steps: int = 1
+    deadline_ns: int = 0
 
     @property
     def is_open(self) -> bool:
