@@ -6,7 +6,7 @@ goes out; `float` never does.
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Final
 
 MAX_AMOUNT: Final = 2**62
@@ -16,6 +16,9 @@ RATE_SCALE: Final = 6
 """Fee rates are integers in millionths: 1000 is 0.1 %."""
 
 RATE_ONE: Final = 10**RATE_SCALE
+
+# A digit that is lost is an error here: the default context would round 1.000...1 to 1 in silence.
+_EXACT: Final = Context(prec=40, traps=[Inexact, InvalidOperation])
 
 
 class AmountError(ValueError):
@@ -36,7 +39,10 @@ def to_units(value: Decimal | int | str, scale: int) -> int:
     # `adjusted` is checked before any arithmetic: 1e400 must not be expanded to find it too large.
     if number and number.adjusted() + scale > 18:
         raise AmountError("is too large")
-    scaled = number.scaleb(scale)
+    try:
+        scaled = number.scaleb(scale, _EXACT)
+    except Inexact as error:
+        raise AmountError(f"has more than {scale} decimals") from error
     units = int(scaled)
     if units != scaled:
         raise AmountError(f"has more than {scale} decimals")
