@@ -40,8 +40,8 @@ def locked_data_directory(directory: Path) -> Iterator[None]:
         ) from error
     try:
         _take(lock, directory)
-        check_version(directory)
         check_space(directory)
+        check_version(directory)
         yield
     finally:
         os.close(lock)
