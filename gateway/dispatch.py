@@ -55,7 +55,7 @@ class DispatchLimits:
     max_pending: int = 20_000
     max_calls: int = 4
     patience_s: float = 0.25
-    grace_s: float = 0.25
+    grace_s: float = 0.75
     pauses_s: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
 
 
