@@ -6,7 +6,7 @@ fake world driven by one seed. So what is simulated is what runs.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import NamedTuple, Protocol
 
 
@@ -20,6 +20,10 @@ class AppendUnknown(Exception):
 
 class JournalUnavailable(Exception):
     """The journal cannot be reached; nothing was sent. Refuse and try again later."""
+
+
+class JournalRewound(Exception):
+    """The journal lost records that were read already. The process must exit and read it anew."""
 
 
 class PeerLost(Exception):
@@ -54,10 +58,11 @@ class Journal(Protocol):
     async def end(self) -> int:
         """Return the sequence of the stream's last record, 0 if empty. Raises JournalUnavailable."""
 
-    def read(self, subjects: Sequence[str], start: int) -> AsyncIterator[list[JournalMessage]]:
+    def read(self, subjects: Sequence[str], start: int) -> AsyncGenerator[list[JournalMessage], None]:
         """Yield stored records of these subjects from stream sequence `start` on, in order, without end.
 
-        A batch is never empty. Survives a lost connection; raises nothing but CancelledError.
+        A batch is never empty. Survives a lost connection; raises nothing but CancelledError and JournalRewound.
+        Close it with `aclosing`.
         """
 
 

@@ -147,7 +147,7 @@ class Settings(BaseSettings):
         "always, or 1 to 9999 seconds",
     )
     journal_max_bytes: _Size = _setting(
-        10_000_000_000,
+        "10GB",
         "Most bytes of the journal; when it is full, orders are refused.",
         "at least 10MB, like 500MB or 10GB",
         ge=10_000_000,
@@ -276,6 +276,11 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = dict.fromkeys(_line(problem, file_values) for problem in error.errors(include_url=False))
         raise SettingsError("\n".join(lines)) from error
+
+
+def default_text(field: str) -> str:
+    """Return a field's default as one would write it in the environment."""
+    return _text(Settings.model_fields[field].default)
 
 
 def _variable(field: str) -> str:

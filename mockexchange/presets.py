@@ -35,6 +35,7 @@ _KNOWN: Final = {
     "ETH/EUR": _Preset(2, 4, "2400"),
     "ETH/BTC": _Preset(5, 3, "0.043"),
 }
+KNOWN_SYMBOLS: Final = tuple(_KNOWN)
 _GUESS: Final = _Preset(4, 4, "1")
 
 _SMALLEST_ORDER: Final = {"USDT": "5", "USDC": "5", "FDUSD": "5", "USD": "5", "EUR": "5", "BTC": "0.0001"}
