@@ -1,0 +1,47 @@
+"""What a record changed for an account: the source of the private streams and of answers to waiting requests."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mockexchange.messages.commands import Balance
+from mockexchange.messages.orders import Fill, Order, OrderStep
+
+
+class OrderChanged(msgspec.Struct, frozen=True, gc=False):
+    """An order took a step.
+
+    `order` is the live object: it shows the state after the whole record, and changes with the next. Encode it
+    before the ledger applies another.
+    """
+
+    account: int
+    number: int
+    sequence: int
+    order: Order
+    step: OrderStep
+
+
+class Filled(msgspec.Struct, frozen=True, gc=False):
+    """An order of the account traded."""
+
+    account: int
+    number: int
+    sequence: int
+    fill: Fill
+
+
+class BalanceChanged(msgspec.Struct, frozen=True):
+    """Balances after one event of the record.
+
+    `cause` is `reserved`, `rejected`, `filled` or `canceled` where an order did it, else that of the event.
+    """
+
+    account: int
+    number: int
+    sequence: int
+    balances: list[Balance]
+    cause: str
+
+
+AccountEvent = OrderChanged | Filled | BalanceChanged

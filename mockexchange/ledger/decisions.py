@@ -1,0 +1,39 @@
+"""What an intake may answer. The first kind is an event of the journal, which is promised and must be appended."""
+
+from __future__ import annotations
+
+import msgspec
+
+from mockexchange.ledger.account import Transfer
+from mockexchange.messages.commands import Refused
+from mockexchange.messages.events import Adjusted, Deposited, OrderReserved, Withdrawn
+from mockexchange.messages.orders import Order
+
+
+class Known(msgspec.Struct, frozen=True):
+    """The command was decided before with the same body, and its order has an outcome: give the first answer again."""
+
+    order: Order
+
+
+class KnownTransfer(msgspec.Struct, frozen=True):
+    """The command was executed before with the same body."""
+
+    transfer: Transfer
+
+
+class Joined(msgspec.Struct, frozen=True):
+    """The command is under way with the same body: its waiters get the same answer."""
+
+    command_id: str
+
+
+class MustWait(msgspec.Struct, frozen=True):
+    """Short of `asset` only while market buys of the account hold their margin: decide again when one of them ends."""
+
+    account: int
+    asset: str
+
+
+Promised = OrderReserved | Deposited | Withdrawn | Adjusted
+Decision = Promised | Refused | Known | KnownTransfer | Joined | MustWait
