@@ -1,0 +1,64 @@
+"""Child processes that do not outlive the process that started them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+_POLL_S: Final = 0.05
+_SHIM: Final = Path(__file__).with_name("die_with_parent.py")
+
+
+async def spawn(argv: Sequence[str], log_path: Path, env: Mapping[str, str] | None = None) -> Process:
+    """Start a program in a session of its own, its output appended to `log_path`; return its process.
+
+    The kernel kills it when the calling thread ends, so call this from the thread that lives as long as the process:
+    the main one. A tiny Python program asks for that and then becomes `argv`. Asking between fork and exec, as
+    `preexec_fn` does, may deadlock in a process with threads.
+    """
+    log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-I",
+            "-S",
+            str(_SHIM),
+            str(os.getpid()),
+            *argv,
+            stdin=DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=None if env is None else dict(env),
+            start_new_session=True,
+        )
+    finally:
+        os.close(log)
+
+
+async def stop(process: Process, grace_s: float) -> int:
+    """Ask a spawned program to end, kill its whole session's group after `grace_s`; return its exit status."""
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+    try:
+        return await asyncio.wait_for(process.wait(), grace_s)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        return await process.wait()
+
+
+async def wait_until(is_ready: Callable[[], Awaitable[bool]], timeout_s: float) -> None:
+    """Ask again and again until the answer is yes. Raises TimeoutError."""
+    async with asyncio.timeout(timeout_s):
+        while True:
+            if await is_ready():
+                return
+            await asyncio.sleep(_POLL_S)

@@ -1,0 +1,1 @@
+"""The journal, the bus and the snapshots on real NATS servers."""

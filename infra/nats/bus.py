@@ -1,0 +1,72 @@
+"""The bus on plain NATS: messages that may be lost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from nats.aio.msg import Msg
+from nats.errors import Error
+
+from infra.nats.connection import Connection
+
+_PENDING_MESSAGES: Final = 65_536
+_PENDING_BYTES: Final = 64 * 1024 * 1024
+
+
+class NatsBus:
+    """Publishing and subscribing on one connection. Subscriptions outlive a lost connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def publish(self, subject: str, payload: bytes) -> None:
+        """Send without waiting; dropped without a connection or when the server does not take what was sent."""
+        self._connection.send(subject, payload)
+
+    async def subscribe(self, subject: str, handler: Callable[[str, bytes], None]) -> Callable[[], Awaitable[None]]:
+        """Call `handler(subject, payload)` for each message; the result ends the subscription."""
+
+        async def receive(message: Msg) -> None:
+            handler(message.subject, message.data)
+
+        return await self._subscribe(subject, receive)
+
+    async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes | None:
+        """Ask and return the first answer, or None when none comes in time."""
+        if not self._connection.is_connected:
+            return None
+        try:
+            answer = await self._connection.client.request(subject, payload, timeout=timeout_s)
+        except Error:
+            return None
+        return answer.data
+
+    async def serve(self, subject: str, handler: Callable[[str, bytes], bytes | None]) -> Callable[[], Awaitable[None]]:
+        """Answer requests on `subject` with what `handler` returns (None: no answer)."""
+
+        async def answer(message: Msg) -> None:
+            result = handler(message.subject, message.data)
+            if result is not None and message.reply:
+                self._connection.send(message.reply, result)
+
+        return await self._subscribe(subject, answer)
+
+    async def _subscribe(
+        self, subject: str, receive: Callable[[Msg], Awaitable[None]]
+    ) -> Callable[[], Awaitable[None]]:
+        """Subscribe; when this returns, the server knows, if there is a connection."""
+        client = self._connection.client
+        subscription = await client.subscribe(
+            subject, cb=receive, pending_msgs_limit=_PENDING_MESSAGES, pending_bytes_limit=_PENDING_BYTES
+        )
+        if client.is_connected:
+            with contextlib.suppress(Error):
+                await client.flush()
+
+        async def unsubscribe() -> None:
+            with contextlib.suppress(Error):
+                await subscription.unsubscribe()
+
+        return unsubscribe

@@ -1,0 +1,146 @@
+"""A connection to NATS that comes back by itself and tells who waits when it goes and when it is back."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any, Final
+
+import nats.aio.client
+from nats.errors import Error
+from nats.js.client import JetStreamContext
+
+from infra.ports import JournalUnavailable
+
+_log: Final = logging.getLogger(__name__)
+
+_CONNECT_TIMEOUT_S: Final = 2
+_RECONNECT_PAUSE_S: Final = 0.1
+_PING_INTERVAL_S: Final = 2
+_API_TIMEOUT_S: Final = 5.0
+_PENDING_BYTES: Final = 8 * 1024 * 1024
+_UNSENT_BYTES: Final = 4 * 1024 * 1024
+
+
+class _Client(nats.aio.client.Client):
+    async def _process_err(self, err_msg: str) -> None:
+        # The base class closes for good on most errors the server names; a process that lives on without its
+        # connection is worse than one that tries again.
+        if "permissions violation" in err_msg:
+            await super()._process_err(err_msg)
+        else:
+            await self._process_op_err(Error(f"nats: {err_msg}"))
+
+
+class Connection:
+    """One connection, shared by the journal, the bus and the snapshots of a process.
+
+    Listeners are plain functions. They are called in the event loop, in the order in which they were added.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.client = _Client()
+        self._lost: list[Callable[[], None]] = []
+        self._restored: list[Callable[[], None]] = []
+        self._was_open = False
+        self._is_closing = False
+        self._last_error: Exception | None = None
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection now, as far as the client knows."""
+        return self.client.is_connected
+
+    def jetstream(self) -> JetStreamContext:
+        """Return the JetStream interface of this connection."""
+        return self.client.jetstream(timeout=_API_TIMEOUT_S)
+
+    def on_lost(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` whenever the connection is lost or closed; the result removes it."""
+        self._lost.append(listener)
+        return lambda: self._lost.remove(listener)
+
+    def on_restored(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` whenever the connection is back; the result removes it."""
+        self._restored.append(listener)
+        return lambda: self._restored.remove(listener)
+
+    def send(self, subject: str, payload: bytes, reply: str = "", headers: dict[str, str] | None = None) -> bool:
+        """Hand a message to the client without waiting; False if it was not taken and so will never be sent.
+
+        That is the case without a connection and while the server does not take what was sent before.
+        """
+        if not self.client.is_connected or self.client.pending_data_size + len(payload) > _UNSENT_BYTES:
+            return False
+        step = self.client.publish(subject, payload, reply=reply, headers=headers)
+        try:
+            # Publishing waits only for room in the client's buffer, and there is room.
+            step.send(None)
+        except StopIteration:
+            return True
+        raise AssertionError("the client waited although its buffer has room")
+
+    async def open(self, url: str, user: str, password: str, timeout_s: float) -> None:
+        """Connect; `url` may name several servers, separated by commas.
+
+        Raises JournalUnavailable when no server accepts within `timeout_s`.
+        """
+        options: dict[str, Any] = {
+            "servers": url.split(","),
+            "user": user,
+            "password": password,
+            "name": self.name,
+            "max_reconnect_attempts": -1,
+            "reconnect_time_wait": _RECONNECT_PAUSE_S,
+            "connect_timeout": _CONNECT_TIMEOUT_S,
+            "ping_interval": _PING_INTERVAL_S,
+            "pending_size": _PENDING_BYTES,
+            "error_cb": self._note_error,
+            "disconnected_cb": self._note_lost,
+            "reconnected_cb": self._note_restored,
+        }
+        try:
+            await asyncio.wait_for(self.client.connect(**options), timeout_s)
+        except (TimeoutError, OSError, Error) as error:
+            await self.close()
+            raise JournalUnavailable(f"no connection to NATS at {url}: {self._last_error or error}") from error
+        self._was_open = True
+
+    async def close(self) -> None:
+        """Close for good."""
+        self._is_closing = True
+        await self.client.close()
+
+    async def _note_error(self, error: Exception) -> None:
+        # Every attempt to reconnect fails alike, so once is enough; whoever opens it is told by an exception.
+        is_news = self._was_open and str(error) != str(self._last_error)
+        self._last_error = error
+        _log.log(
+            logging.WARNING if is_news else logging.DEBUG, "%s: NATS: %s", self.name, str(error) or type(error).__name__
+        )
+
+    async def _note_lost(self) -> None:
+        if not self._is_closing:
+            _log.warning("%s: connection to NATS lost", self.name)
+        self._tell(self._lost)
+
+    async def _note_restored(self) -> None:
+        self._last_error = None
+        _log.warning("%s: connection to NATS restored", self.name)
+        self._tell(self._restored)
+
+    def _tell(self, listeners: list[Callable[[], None]]) -> None:
+        for listener in tuple(listeners):
+            listener()
+
+
+async def connect(url: str, user: str, password: str, name: str, *, timeout_s: float = 10.0) -> Connection:
+    """Connect to NATS; from then on the connection is restored without end. Raises JournalUnavailable.
+
+    `name` stands in the server's monitoring and in the log.
+    """
+    connection = Connection(name)
+    await connection.open(url, user, password, timeout_s)
+    return connection
