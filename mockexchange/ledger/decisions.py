@@ -29,7 +29,10 @@ class Joined(msgspec.Struct, frozen=True):
 
 
 class MustWait(msgspec.Struct, frozen=True):
-    """Short of `asset` only while market buys of the account hold their margin: decide again when one of them ends."""
+    """An order short of `asset` only while market buys hold their margin, or starting funds are not posted yet.
+
+    Decide again when an order of the account ends or a deposit is folded.
+    """
 
     account: int
     asset: str

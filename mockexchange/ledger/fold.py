@@ -70,7 +70,8 @@ class Fold:
                     self._transferred(event)
                 case ShardOpened():
                     self.ledger.opened = self.sequence
-                case HistoryCleared():
+                case HistoryCleared(command_id):
+                    self.ledger.cleared_by = command_id
                     for account in self.ledger.accounts.values():
                         account.clear_history()
 
@@ -170,6 +171,8 @@ class Fold:
         balance = account.balance(order.hold_asset)
         self._consume_hold(order, balance, 0, event.release)
         order.reason = event.reason
+        if isinstance(event, OrderCanceled):
+            order.cancel_command_id = event.command_id
         self._step(account, order, OrderStep(self.time_ns, status, reason=event.reason))
         if event.release:
             self._balance_changed(account, cause, balance)
@@ -308,6 +311,11 @@ class Fold:
         account.number += 1
         shown = [Balance(balance.asset, balance.free, balance.held) for balance in balances]
         self.changes.append(BalanceChanged(account.account, account.number, self.sequence, shown, cause))
+
+
+def starting_funds_command(asset: str) -> str:
+    """Return the command id of the deposit that posts an account's starting funds in an asset."""
+    return f"starting-funds:{asset}"
 
 
 def order_of(event: OrderReserved, sequence: int) -> Order:

@@ -11,7 +11,7 @@ from typing import Final
 
 from mockexchange.ledger.account import Account, Transfer
 from mockexchange.ledger.decisions import Decision, Joined, Known, KnownTransfer, MustWait, Promised
-from mockexchange.ledger.fold import SHARD_BASE
+from mockexchange.ledger.fold import SHARD_BASE, STARTING_FUNDS, starting_funds_command
 from mockexchange.ledger.ledger import Ledger
 from mockexchange.ledger.limits import IntakeLimits
 from mockexchange.ledger.order_checks import Need, check_order, need_of
@@ -95,40 +95,36 @@ class Intake:
             return []
         return [event for event in promises.orders.values() if not symbol or event.symbol == symbol]
 
-    def starting_funds(self) -> list[Deposited]:
-        """Return the starting funds that are due and not promised yet; they are promised from now on."""
-        due = []
-        for deposit in self.ledger.funds_due():
-            promises = self._promises.setdefault(deposit.account, Promises())
-            if deposit.command_id not in promises.events:
-                promises.add(deposit)
-                due.append(deposit)
-        return due
-
-    def restore_funds(self, now_ns: int, command_id: str = "") -> list[ShardEvent] | None:
+    def restore_funds(self, command_id: str) -> list[ShardEvent] | None:
         """Return what brings every account back to its starting funds and starts history anew, promised from now on.
 
-        None while any order of the shard is open or anything promised or due is on its way. The events may be split
-        over several records; the last one ends it.
+        None while an order of the shard is open, or anything promised or due is on its way; empty when this command
+        did it before. The events may be split over several records: the last one ends it.
         """
-        accounts = self.ledger.accounts
-        if self.ledger.unfunded or any(promises.events for promises in self._promises.values()):
+        if self.ledger.cleared_by == command_id:
+            return []
+        accounts = self.ledger.accounts.values()
+        is_moving = any(promises.events for promises in self._promises.values())
+        if is_moving or self.ledger.unfunded or any(account.open_orders for account in accounts):
             return None
-        if any(account.open_orders for account in accounts.values()):
-            return None
-        command_id = command_id or f"restore-funds:{now_ns}"
-        events: list[ShardEvent] = []
-        for account in accounts.values():
-            funds = self.ledger.registry.accounts[account.account].funds
-            for asset in dict.fromkeys((*account.balances, *funds)):
-                missing = funds.get(asset, 0) - self.free(account.account, asset)
-                if missing:
-                    event = Adjusted(
-                        f"{command_id}:{now_ns}:{asset}", account.account, asset, missing, "starting funds restored"
-                    )
-                    self._promises.setdefault(account.account, Promises()).add(event)
-                    events.append(event)
-        return [*events, HistoryCleared(command_id)]
+        return [
+            *(event for account in accounts for event in self._restore(account, command_id)),
+            HistoryCleared(command_id),
+        ]
+
+    def _restore(self, account: Account, command_id: str) -> list[Adjusted]:
+        funds = self.ledger.registry.accounts[account.account].funds
+        promises = self._promises.setdefault(account.account, Promises())
+        events = []
+        for asset in dict.fromkeys((*account.balances, *funds)):
+            missing = funds.get(asset, 0) - self.free(account.account, asset)
+            if missing:
+                # The sequence tells this attempt from one that a crash cut short.
+                unique_id = f"{command_id}:{self.ledger.sequence}:{asset}"
+                event = Adjusted(unique_id, account.account, asset, missing, "starting funds restored")
+                promises.add(event)
+                events.append(event)
+        return events
 
     def _place(self, account: Account, promises: Promises, request: PlaceOrder, now_ns: int) -> Decision:
         duplicate = _duplicate_client_id(account, promises, request.client_order_id)
@@ -194,7 +190,8 @@ class Intake:
         total = (balance.free if balance is not None else 0) + held + promises.arriving.get(request.asset, 0)
         if total + request.amount > MAX_AMOUNT:
             return Refused(RejectReason.INVALID_AMOUNT, f"amount: {text}, have {to_text(total, asset.scale)}")
-        return Deposited(request.command_id, request.account, request.asset, request.amount, request.value, "deposit")
+        cause = STARTING_FUNDS if _is_due(account, request) else "deposit"
+        return Deposited(request.command_id, request.account, request.asset, request.amount, request.value, cause)
 
 
 def _earlier(
@@ -233,16 +230,21 @@ def _duplicate_client_id(account: Account, promises: Promises, client_order_id: 
     return None
 
 
+def _is_due(account: Account, request: Deposit) -> bool:
+    """Whether a deposit posts starting funds."""
+    is_named = request.command_id == starting_funds_command(request.asset)
+    return is_named and account.funds_due.get(request.asset) == request.amount
+
+
 def _needs_price(request: PlaceOrder) -> bool:
     """Whether an order's hold is sized by the reference price."""
     return request.order_type is OrderType.MARKET and request.side is Side.BUY and not request.quote_amount
 
 
 def _short(account: Account, promises: Promises, need: Need, free: int) -> Refused | MustWait:
-    """Refuse for lack of money, or have the order wait while market buys may give enough of theirs back."""
-    pending = promises.market_buy_holds(need.asset) + sum(
-        order.hold_left for order in account.market_buys.values() if order.quote == need.asset
-    )
+    """Refuse for lack of money, or have the order wait while enough may come of market buys or starting funds."""
+    pending = account.funds_due.get(need.asset, 0) + promises.market_buy_holds(need.asset)
+    pending += sum(order.hold_left for order in account.market_buys.values() if order.quote == need.asset)
     if free + pending >= need.least:
         return MustWait(account.account, need.asset)
     return _short_of(need.asset, need.scale, need.least, free)

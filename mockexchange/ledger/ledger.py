@@ -13,7 +13,7 @@ from mockexchange.ledger import invariants, snapshot
 from mockexchange.ledger.account import Account
 from mockexchange.ledger.changes import AccountEvent
 from mockexchange.ledger.errors import LedgerBroken, MissingRecord
-from mockexchange.ledger.fold import STARTING_FUNDS, Fold
+from mockexchange.ledger.fold import STARTING_FUNDS, Fold, starting_funds_command
 from mockexchange.ledger.limits import LedgerLimits
 from mockexchange.messages.commands import AccountAnswer, Balance, Flow, TradeTotal
 from mockexchange.messages.events import AccountCreated, BookRecord, Deposited, RegistryRecord, ShardRecord
@@ -31,11 +31,13 @@ class Ledger:
     """The accounts of one shard.
 
     `internal` holds the sub-accounts HOUSE, FEES, OUTSIDE and CLEARING. `opened` is the sequence of the last
-    ShardOpened, the shard's epoch. `reserved_orders` are those without outcome, in order-id order.
+    ShardOpened, the shard's epoch; `cleared_by` the command of the last HistoryCleared. `reserved_orders` are those
+    without outcome, in order-id order.
     """
 
     __slots__ = (
         "accounts",
+        "cleared_by",
         "internal",
         "last_order_counter",
         "limits",
@@ -58,6 +60,7 @@ class Ledger:
         self.accounts: dict[int, Account] = {}
         self.internal: dict[int, dict[str, int]] = {HOUSE: {}, FEES: {}, OUTSIDE: {}, CLEARING: {}}
         self.opened = 0
+        self.cleared_by = ""
         self.last_order_counter = 0
         self.subjects: dict[str, int] = {}
         self.unfunded: dict[int, Account] = {}
@@ -128,7 +131,10 @@ class Ledger:
         return owner.by_command.get(command_id) if owner is not None else None
 
     def open_orders(self, account: int, symbol: str, before: int, limit: int) -> list[Order]:
-        """Return open orders with ids below `before` (0: all), newest first; an empty symbol means any."""
+        """Return open orders with ids below `before` (0: all), newest first, at most `limit` (0: all).
+
+        An empty symbol means any.
+        """
         owner = self.accounts.get(account)
         if owner is None:
             return []
@@ -137,15 +143,15 @@ class Ledger:
             for order_id, order in reversed(owner.open_orders.items())
             if (not before or order_id < before) and (not symbol or order.symbol == symbol)
         )
-        return list(islice(wanted, limit))
+        return list(islice(wanted, limit or None))
 
     def read_fills(self, account: int, symbol: str, limit: int) -> list[Fill]:
-        """Return remembered fills, newest first; an empty symbol means any."""
+        """Return remembered fills, newest first, at most `limit` (0: all); an empty symbol means any."""
         owner = self.accounts.get(account)
         if owner is None:
             return []
         wanted = (fill for fill in reversed(owner.fills) if not symbol or fill.symbol == symbol)
-        return list(islice(wanted, limit))
+        return list(islice(wanted, limit or None))
 
     def fills_of(self, order: Order) -> list[Fill]:
         """Return the remembered fills of an order, oldest first."""
@@ -205,7 +211,7 @@ class Ledger:
 
 def _starting_deposit(created: AccountCreated, asset: str) -> Deposited:
     amount, value = created.funds[asset], created.values.get(asset, 0)
-    return Deposited(f"starting-funds:{asset}", created.account, asset, amount, value, STARTING_FUNDS)
+    return Deposited(starting_funds_command(asset), created.account, asset, amount, value, STARTING_FUNDS)
 
 
 def _bounded_flow(flow: Flow) -> Flow:

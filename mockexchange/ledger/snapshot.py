@@ -76,6 +76,7 @@ class LedgerState(msgspec.Struct, array_like=True):
     sequence: int
     time_ns: int
     opened: int
+    cleared_by: str
     last_order_counter: int
     subjects: dict[str, int]
     internal: dict[int, dict[str, Wide]]
@@ -101,6 +102,7 @@ def encode(ledger: Ledger) -> bytes:
             ledger.sequence,
             ledger.time_ns,
             ledger.opened,
+            ledger.cleared_by,
             ledger.last_order_counter,
             ledger.subjects,
             {
@@ -123,6 +125,7 @@ def restore(ledger: Ledger, data: bytes) -> None:
     ledger.sequence = state.sequence
     ledger.time_ns = state.time_ns
     ledger.opened = state.opened
+    ledger.cleared_by = state.cleared_by
     ledger.last_order_counter = state.last_order_counter
     ledger.subjects = state.subjects
     ledger.internal = {

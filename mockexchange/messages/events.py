@@ -25,7 +25,7 @@ class ShardOpened(msgspec.Struct, array_like=True, frozen=True, tag=1):
     incarnation: str
 
 
-class OrderReserved(msgspec.Struct, array_like=True, frozen=True, tag=2):
+class OrderReserved(msgspec.Struct, array_like=True, frozen=True, tag=2, gc=False):
     """Money is held for an order, which now goes to the book. Units as in `Order`."""
 
     order_id: int
@@ -107,7 +107,7 @@ class BookOpened(msgspec.Struct, array_like=True, frozen=True, tag=1):
     incarnation: str
 
 
-class OrderAccepted(msgspec.Struct, array_like=True, frozen=True, tag=2):
+class OrderAccepted(msgspec.Struct, array_like=True, frozen=True, tag=2, gc=False):
     """The book took the order in: it rests with what the fills that follow leave of it."""
 
     order_id: int
@@ -124,7 +124,7 @@ class OrderAccepted(msgspec.Struct, array_like=True, frozen=True, tag=2):
     taker_rate: int
 
 
-class OrderRejected(msgspec.Struct, array_like=True, frozen=True, tag=3):
+class OrderRejected(msgspec.Struct, array_like=True, frozen=True, tag=3, gc=False):
     """The book refused the order; `release` gives the whole hold back."""
 
     order_id: int
@@ -134,7 +134,7 @@ class OrderRejected(msgspec.Struct, array_like=True, frozen=True, tag=3):
     release: int
 
 
-class FillSide(msgspec.Struct, array_like=True, frozen=True):
+class FillSide(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What a fill does to one side.
 
     `fee` is in the asset received, `release` in the asset held, `remaining` in quantity units (-1 for an order by
@@ -150,7 +150,7 @@ class FillSide(msgspec.Struct, array_like=True, frozen=True):
     remaining: int
 
 
-class OrderFilled(msgspec.Struct, array_like=True, frozen=True, tag=4):
+class OrderFilled(msgspec.Struct, array_like=True, frozen=True, tag=4, gc=False):
     """Two sides traded `quantity` at `price`: `base` and `quote` are the amounts in asset units.
 
     `cause` is the venue's sequence where the outside market caused the fill, else 0.
@@ -167,7 +167,7 @@ class OrderFilled(msgspec.Struct, array_like=True, frozen=True, tag=4):
     cause: int
 
 
-class OrderCanceled(msgspec.Struct, array_like=True, frozen=True, tag=5):
+class OrderCanceled(msgspec.Struct, array_like=True, frozen=True, tag=5, gc=False):
     """What was left of the order is gone; `release` gives the rest of its hold back."""
 
     order_id: int

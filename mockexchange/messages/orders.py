@@ -1,4 +1,8 @@
-"""The words of an order, and its state as the ledger knows it."""
+"""The words of an order, and its state as the ledger knows it.
+
+What exists in great numbers is kept out of the garbage collector's sight (`gc=False`): it refers to nothing that could
+refer back, and a full collection over it would stop its process for milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -65,13 +69,13 @@ class OrderStatus(IntEnum):
         return self <= OrderStatus.PARTIALLY_FILLED
 
 
-class Order(msgspec.Struct, array_like=True):
+class Order(msgspec.Struct, array_like=True, gc=False):
     """The whole state of an order in the ledger.
 
     `quantity`, `filled` and `price` are at the instrument's scales; `quote_amount`, `filled_quote` in quote
     asset units; `hold`, `hold_left` in units of `hold_asset` (quote for buys, base for sells); `fee` in units
     of the asset received. Times are nanoseconds since the epoch. `sequence` is the journal sequence of the
-    last change, `steps` counts the changes.
+    last change, `steps` counts the changes. `cancel_command_id` is the command that canceled it.
     """
 
     order_id: int
@@ -101,6 +105,7 @@ class Order(msgspec.Struct, array_like=True):
     sequence: int = 0
     steps: int = 1
     deadline_ns: int = 0
+    cancel_command_id: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -128,7 +133,7 @@ class Order(msgspec.Struct, array_like=True):
         return self.base if self.side is Side.BUY else self.quote
 
 
-class Fill(msgspec.Struct, array_like=True, frozen=True):
+class Fill(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One side of a trade as its account sees it. Units as in `Order`; `quote` and `base` in asset units."""
 
     trade_id: int
@@ -147,7 +152,7 @@ class Fill(msgspec.Struct, array_like=True, frozen=True):
     sequence: int = 0
 
 
-class OrderStep(msgspec.Struct, array_like=True, frozen=True):
+class OrderStep(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One change of an order, for its history. Amounts are those of this step alone, units as in `Order`."""
 
     time_ns: int
