@@ -1,0 +1,369 @@
+"""The order book of one symbol: it decides.
+
+Commands and market updates give events; the caller evolves each of them, in order, before it decides anything else, and
+journals them. What is not journaled is the outside market, and with it what has been taken of it; that alone changes
+while deciding.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from mockexchange.instruments import Instrument
+from mockexchange.matching.fills import FillWriter, TradeIds
+from mockexchange.matching.house import House, HouseSide
+from mockexchange.matching.invariants import check_house, check_matched, check_state
+from mockexchange.matching.outside import OutsideMarket
+from mockexchange.matching.queues import BookOrder, BookSide
+from mockexchange.matching.resting import RestingFiller
+from mockexchange.matching.state import BookState
+from mockexchange.matching.taking import Plan, Taker, offers, plan
+from mockexchange.matching.view import best_level, best_levels, changed_levels
+from mockexchange.messages.channel import BookCancel
+from mockexchange.messages.events import (
+    Applied,
+    BookEvent,
+    BookOpened,
+    BookRecord,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    OrderRejected,
+    OrderReserved,
+    PriceOverridden,
+    PriceReleased,
+)
+from mockexchange.messages.market import MarketUpdate, Print
+from mockexchange.messages.orders import OrderType, Side, TimeInForce, Trade
+from mockexchange.messages.refusals import RejectReason
+
+Levels = list[tuple[int, int]]
+
+
+class BookLimits(msgspec.Struct, frozen=True):
+    """Bounds of one step: fills it may make, and how many trade ids are reserved at once."""
+
+    max_fills: int = 1000
+    trade_id_block: int = 1_000_000
+
+
+DEFAULT_LIMITS: Final = BookLimits()
+
+
+class OrderBook:
+    """Matches the orders of one symbol with each other and with the outside market.
+
+    `refused_updates` counts market updates that were ignored since they made no sense.
+    """
+
+    def __init__(self, instrument: Instrument, limits: BookLimits = DEFAULT_LIMITS) -> None:
+        self.symbol = instrument.symbol
+        self.instrument = instrument
+        self.refused_updates = 0
+        self._limits = limits
+        self._quote_factor = instrument.quote_factor
+        self._trade_ids = TradeIds(limits.trade_id_block)
+        self._writer = FillWriter(instrument, self._trade_ids)
+        self._filler = RestingFiller(self._writer, limits.max_fills)
+        self._outside = OutsideMarket()
+        self._print_price = 0
+        self._interrupted = False
+        self._interrupted_taker = 0
+        self._interrupted_print: Print | None = None
+        self._state = BookState()
+        self._house = self._outside.house
+
+    @property
+    def open_orders(self) -> int:
+        """How many orders rest."""
+        return len(self._state.orders)
+
+    @property
+    def applied(self) -> dict[int, Applied]:
+        """How far each shard's channel is worked off; the caller moves it on with each record."""
+        return self._state.applied
+
+    @property
+    def is_overridden(self) -> bool:
+        """Whether an administrator's price stands in place of the outside market."""
+        return self._state.override is not None
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether there is an outside market and it is not known now."""
+        return self.instrument.feed and not self._outside.is_known and self._state.override is None
+
+    @property
+    def last_price(self) -> int:
+        """The price of the last trade, print or override; 0 if there was none."""
+        return self._print_price or self._state.last_price
+
+    def best(self) -> tuple[int, int, int, int]:
+        """Return bid, bid quantity, ask and ask quantity of house and accounts together; 0 where there is none."""
+        state, house = self._state, self._house
+        return (*best_level(state.bids, house.bids), *best_level(state.asks, house.asks))
+
+    def depth(self, limit: int) -> tuple[Levels, Levels]:
+        """Return the best `limit` levels of bids and asks as (price, quantity) of house and accounts together."""
+        state, house = self._state, self._house
+        return best_levels(state.bids, house.bids, limit), best_levels(state.asks, house.asks, limit)
+
+    def take_changed_levels(self) -> tuple[Levels, Levels]:
+        """Return the levels of bids and asks touched since the last call, best first; quantity 0: gone."""
+        state, house = self._state, self._house
+        return changed_levels(state.bids, house.bids), changed_levels(state.asks, house.asks)
+
+    def place(self, order: OrderReserved, shard: int, now_ns: int) -> list[BookEvent]:
+        """Take in an order, which must not have been decided before."""
+        if now_ns > order.deadline_ns:
+            return [_rejected(order, shard, RejectReason.TOO_LATE)]
+        if order.order_type is OrderType.LIMIT:
+            if order.time_in_force is TimeInForce.GTC and not self._is_reached(order.side, order.price):
+                return [_accepted(order, shard)]
+        elif self.is_stale:
+            return [_rejected(order, shard, RejectReason.PRICE_STALE)]
+        return self._place_taker(order, shard)
+
+    def _is_reached(self, side: Side, price: int) -> bool:
+        """Whether the other side offers something at a limit price."""
+        own, house = self._facing(side)
+        ranks, house_ranks = own.prices.ranks, house.open.ranks
+        rank = price * own.prices.sign
+        return (bool(ranks) and ranks[-1] >= rank) or (bool(house_ranks) and house_ranks[-1] >= rank)
+
+    def _facing(self, side: Side) -> tuple[BookSide, HouseSide]:
+        """Return what an order of this side trades with."""
+        if side is Side.BUY:
+            return self._state.asks, self._house.asks
+        return self._state.bids, self._house.bids
+
+    def _place_taker(self, order: OrderReserved, shard: int) -> list[BookEvent]:
+        taker = Taker(order, shard, order.quantity or -1)
+        chosen = self._plan(taker)
+        if order.is_post_only and chosen.matches:
+            return [_rejected(order, shard, RejectReason.WOULD_TAKE)]
+        if order.time_in_force is TimeInForce.FOK and chosen.rest is not None:
+            return [_rejected(order, shard, RejectReason.NOT_FILLABLE)]
+        events: list[BookEvent] = [_accepted(order, shard)]
+        self._take(taker, chosen, events)
+        if chosen.rest is None:
+            return events
+        if order.order_type is not OrderType.LIMIT or order.time_in_force is not TimeInForce.GTC:
+            events.append(OrderCanceled(order.order_id, order.account, shard, "", chosen.rest, taker.hold))
+        elif chosen.rest is RejectReason.FILL_LIMIT:
+            self._interrupted = True
+            self._interrupted_taker = order.order_id
+        return events
+
+    def _plan(self, taker: Taker) -> Plan:
+        available = offers(*self._facing(taker.side))
+        return plan(taker, available, self.instrument.step_size, self._quote_factor, self._limits.max_fills)
+
+    def _take(self, taker: Taker, chosen: Plan, events: list[BookEvent]) -> None:
+        self._writer.take(taker, chosen, self._facing(taker.side)[1], events)
+
+    def cancel(self, cancel: BookCancel, shard: int) -> list[BookEvent]:
+        """Cancel a shard's order; nothing happens when it is not open or not that shard's."""
+        order = self._state.orders.get(cancel.order_id)
+        if order is None or order.shard != shard:
+            return []
+        reason = RejectReason.CANCELED_BY_ADMIN if cancel.by_admin else RejectReason.CANCELED_BY_USER
+        return [OrderCanceled(order.order_id, order.account, shard, cancel.command_id, reason, order.hold)]
+
+    def on_market(self, update: MarketUpdate) -> tuple[list[BookEvent], Trade | None]:
+        """Hear what the outside market says: the fills it causes, and of a print the line for the tape.
+
+        The line's trade id comes before those of the fills. While overridden the market is heard, but does not count.
+        """
+        if not self.instrument.feed:
+            self.refused_updates += 1
+            return [], None
+        if isinstance(update, Print):
+            return self._on_print(update)
+        if not self._outside.absorb(update):
+            self.refused_updates += 1
+            return [], None
+        events: list[BookEvent] = []
+        if self._house is self._outside.house:
+            self._fill_reached(self._outside.cause, events)
+        else:
+            self._outside.house.forget_changes()
+        return events, None
+
+    def _on_print(self, update: Print) -> tuple[list[BookEvent], Trade | None]:
+        if update.price <= 0 or update.quantity <= 0:
+            self.refused_updates += 1
+            return [], None
+        if self._house is not self._outside.house:
+            return [], None
+        events: list[BookEvent] = []
+        trade_id = self._trade_ids.draw(events)
+        self._print_price = update.price
+        if self._outside.is_known:
+            self._outside.cause = update.cause
+            for own, house in self._resting():
+                news = house.new_in_print(update.price, update.quantity)
+                self._fill_through(own, house, update, news, events)
+        trade = Trade(
+            trade_id, self.symbol, update.price, update.quantity, update.taker_side, update.time_ns, is_outside=True
+        )
+        return events, trade
+
+    def _resting(self) -> tuple[tuple[BookSide, HouseSide], tuple[BookSide, HouseSide]]:
+        """Return each side's resting orders with the side of the house that fills them."""
+        state, house = self._state, self._house
+        return (state.bids, house.asks), (state.asks, house.bids)
+
+    def _fill_reached(self, cause: int, events: list[BookEvent]) -> None:
+        for own, house in self._resting():
+            if not self._filler.fill_reached(own, house, cause, events):
+                self._interrupted = True
+
+    def _fill_through(
+        self, own: BookSide, house: HouseSide, update: Print, quantity: int, events: list[BookEvent]
+    ) -> None:
+        owed = self._filler.fill_through(own, house, update, quantity, events)
+        if owed:
+            self._interrupted = True
+            self._interrupted_print = msgspec.structs.replace(update, quantity=owed)
+
+    def uncross(self) -> list[BookEvent]:
+        """Go on with what a limit of fills interrupted; call it until it returns nothing, before other commands."""
+        if not self._interrupted:
+            return []
+        events: list[BookEvent] = []
+        taker = self._state.orders.get(self._interrupted_taker)
+        if taker is not None:
+            self._go_on(taker, events)
+        taker = self._crossing_order()
+        if not events and taker is not None:
+            self._go_on(taker, events)
+        if not events and self._interrupted_print is not None:
+            self._go_on_with_print(self._interrupted_print, events)
+        if not events:
+            self._fill_reached(self._outside.cause, events)
+        self._interrupted = bool(events)
+        return events
+
+    def _crossing_order(self) -> BookOrder | None:
+        """Return the younger of the best bid and ask if they match."""
+        bid, ask = self._state.bids.first, self._state.asks.first
+        if bid is None or ask is None or bid.price < ask.price:
+            return None
+        return bid if bid.age > ask.age else ask
+
+    def _go_on(self, order: BookOrder, events: list[BookEvent]) -> None:
+        taker = Taker(order, order.shard, order.remaining)
+        chosen = self._plan(taker)
+        self._take(taker, chosen, events)
+        self._interrupted_taker = order.order_id if chosen.rest is RejectReason.FILL_LIMIT else 0
+
+    def _go_on_with_print(self, update: Print, events: list[BookEvent]) -> None:
+        self._interrupted_print = None
+        if self._house is self._outside.house and self._outside.is_known:
+            for own, house in self._resting():
+                self._fill_through(own, house, update, update.quantity, events)
+
+    def override(self, price: int, bid_quantity: int, ask_quantity: int) -> list[BookEvent]:
+        """Put a price in place of the outside market until released, anew with each call."""
+        if price <= 0 or bid_quantity < 0 or ask_quantity < 0:
+            raise ValueError(f"no market: {bid_quantity} at {price} against {ask_quantity}")
+        events: list[BookEvent] = [PriceOverridden(price, bid_quantity, ask_quantity)]
+        self._show(House.at_price(price, bid_quantity, ask_quantity))
+        self._fill_reached(0, events)
+        return events
+
+    def release_override(self) -> list[BookEvent]:
+        """Let the outside market count again; nothing happens when it does."""
+        if self._state.override is None:
+            return []
+        events: list[BookEvent] = [PriceReleased()]
+        self._show(self._outside.house)
+        self._fill_reached(self._outside.cause, events)
+        return events
+
+    def _show(self, house: House) -> None:
+        """Put another house in place of the one that counts."""
+        for own, old, new in zip(
+            (self._state.bids, self._state.asks),
+            (self._house.bids, self._house.asks),
+            (house.bids, house.asks),
+            strict=True,
+        ):
+            own.changed.update(old.changed, old.open, new.open)
+            new.changed.clear()
+        self._house = house
+
+    def evolve(self, event: BookEvent) -> None:
+        """Fold one event, just decided or read from the journal."""
+        self._state.evolve(event)
+        match event:
+            case OrderFilled() | PriceOverridden():
+                self._print_price = 0
+            case BookOpened():
+                self._resume()
+
+    def apply(self, record: BookRecord) -> None:
+        """Fold a record read from the journal."""
+        for event in record.events:
+            self._state.evolve(event)
+        self._state.applied.update(record.applied)
+        self._resume()
+
+    def _resume(self) -> None:
+        """Bring in line with the journaled state what is not journaled."""
+        state = self._state
+        self._print_price = 0
+        self._trade_ids.begin_after(state.trade_ids_until)
+        left = state.override
+        self._show(
+            self._outside.house if left is None else House.at_price(left.price, left.bid_quantity, left.ask_quantity)
+        )
+        self._interrupted = True
+
+    def to_snapshot(self) -> bytes:
+        """Encode the journaled state."""
+        return self._state.to_snapshot()
+
+    @classmethod
+    def from_snapshot(cls, instrument: Instrument, data: bytes, limits: BookLimits = DEFAULT_LIMITS) -> OrderBook:
+        """Build a book from a snapshot. Raises msgspec.DecodeError, or ValueError for an unknown version."""
+        book = cls(instrument, limits)
+        book._state = BookState.from_snapshot(data)
+        book._resume()
+        return book
+
+    def state_hash(self) -> bytes:
+        """Return a digest of the journaled state."""
+        return self._state.hash()
+
+    def check(self) -> None:
+        """Raise AssertionError unless every invariant holds."""
+        check_state(self._state, self.instrument)
+        check_house(self._outside.house)
+        check_house(self._house)
+        if not self._interrupted:
+            check_matched(self._state, self._house)
+
+
+def _accepted(order: OrderReserved, shard: int) -> OrderAccepted:
+    return OrderAccepted(
+        order.order_id,
+        order.account,
+        shard,
+        order.side,
+        order.order_type,
+        order.time_in_force,
+        order.price,
+        order.quantity,
+        order.quote_amount,
+        order.hold,
+        order.maker_rate,
+        order.taker_rate,
+    )
+
+
+def _rejected(order: OrderReserved, shard: int, reason: RejectReason) -> OrderRejected:
+    return OrderRejected(order.order_id, order.account, shard, reason, order.hold)

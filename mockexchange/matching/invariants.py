@@ -1,0 +1,92 @@
+"""What must hold of a book after every step; each check raises AssertionError."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from mockexchange.instruments import Instrument
+from mockexchange.matching.house import House, HouseSide
+from mockexchange.matching.prices import SortedPrices
+from mockexchange.matching.queues import BookOrder, BookSide, PriceLevel
+from mockexchange.matching.state import BookState
+from mockexchange.messages.orders import OrderType, Side, TimeInForce
+
+
+def check_state(state: BookState, instrument: Instrument) -> None:
+    """Check the resting orders, their queues and their holds."""
+    resting = 0
+    for side, own in ((Side.BUY, state.bids), (Side.SELL, state.asks)):
+        _check_prices(own.prices, set(own.levels))
+        for price, level in own.levels.items():
+            resting += _check_level(price, level)
+            for order in level:
+                assert order.side is side, f"order {order.order_id} rests on the wrong side"
+                assert state.orders.get(order.order_id) is order, f"order {order.order_id} rests but is not open"
+                _check_order(order, instrument)
+    assert resting == len(state.orders), f"{len(state.orders)} orders are open, {resting} rest"
+    assert list(state.orders) == [order.order_id for order in sorted(state.orders.values(), key=lambda o: o.age)]
+    if state.override is not None:
+        assert state.override.bid_quantity >= 0, "more was taken than the override gave"
+        assert state.override.ask_quantity >= 0, "more was taken than the override gave"
+
+
+def _check_level(price: int, level: PriceLevel) -> int:
+    """Check one queue; return how many orders stand in it."""
+    orders = list(level)
+    assert orders, f"the level at {price} is empty"
+    assert level.price == price
+    assert orders[0].preceding is None
+    assert level.tail is orders[-1]
+    assert level.quantity == sum(order.remaining for order in orders), f"the level at {price} adds up wrongly"
+    for earlier, later in pairwise(orders):
+        assert earlier.age < later.age, f"orders at {price} stand out of order"
+        assert later.preceding is earlier
+    return len(orders)
+
+
+def _check_order(order: BookOrder, instrument: Instrument) -> None:
+    assert order.order_type is OrderType.LIMIT, f"order {order.order_id} must not rest"
+    assert order.time_in_force is TimeInForce.GTC, f"order {order.order_id} must not rest"
+    assert 0 < order.remaining <= order.quantity, f"order {order.order_id} has {order.remaining} left"
+    if order.side is Side.BUY:
+        expected = instrument.quote_amount(order.price, order.remaining)
+    else:
+        expected = instrument.base_amount(order.remaining)
+    assert order.hold == expected, f"order {order.order_id} holds {order.hold}, not {expected}"
+
+
+def _check_prices(prices: SortedPrices, expected: set[int]) -> None:
+    assert all(lower < higher for lower, higher in pairwise(prices.ranks))
+    assert set(prices) == expected
+
+
+def check_house(house: House) -> None:
+    """Check the levels of the outside market."""
+    for side in (house.bids, house.asks):
+        _check_house_side(side)
+    bid, ask = house.bids.best, house.asks.best
+    is_override = len(house.bids.levels) <= 1 and len(house.asks.levels) <= 1
+    assert bid is None or ask is None or bid.price < ask.price or (is_override and bid.price == ask.price)
+
+
+def _check_house_side(side: HouseSide) -> None:
+    _check_prices(side.known, set(side.levels))
+    _check_prices(side.open, {price for price, level in side.levels.items() if level.available})
+    for price, level in side.levels.items():
+        assert level.price == price
+        assert 0 <= level.given <= level.taken, f"the house's {price} gave {level.given} of {level.taken} taken"
+        assert level.displayed > 0 or level.taken > 0, f"the house remembers nothing at {price}"
+
+
+def check_matched(state: BookState, house: House) -> None:
+    """Check that nothing is left that would trade."""
+    assert not state.is_crossed, "the book is crossed"
+    for own, facing in ((state.bids, house.asks), (state.asks, house.bids)):
+        _check_not_reached(own, facing)
+
+
+def _check_not_reached(own: BookSide, facing: HouseSide) -> None:
+    level, order = facing.best, own.first
+    if level is not None and order is not None:
+        sign = own.prices.sign
+        assert level.price * sign > order.price * sign, f"the house's {level.price} reaches order {order.order_id}"

@@ -1,0 +1,173 @@
+"""The journaled state of a book: a pure fold of its events.
+
+It never decides anything, so a change of the matching rules never rewrites history.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import msgspec
+
+from mockexchange.matching.queues import BookOrder, BookSide, OrderState
+from mockexchange.messages.events import (
+    Applied,
+    BookClosed,
+    BookEvent,
+    BookOpened,
+    FillSide,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    OrderRejected,
+    PriceOverridden,
+    PriceReleased,
+    TradeIdsReserved,
+)
+from mockexchange.messages.orders import OrderType, Side, TimeInForce
+
+SNAPSHOT_VERSION: Final = 1
+
+
+class OverrideState(msgspec.Struct, array_like=True, frozen=True):
+    """An administrator's price, and what accounts have left of its quantities."""
+
+    price: int
+    bid_quantity: int
+    ask_quantity: int
+
+
+class BookSnapshot(msgspec.Struct, array_like=True, frozen=True):
+    """All that the journal has made of a book. Orders stand in the order of their acceptance."""
+
+    version: int
+    applied: list[tuple[int, Applied]]
+    trade_ids_until: int
+    last_price: int
+    override: OverrideState | None
+    orders: list[OrderState]
+
+
+class BookState:
+    """Resting orders, how far the shards' channels are worked off, and what else the journal says.
+
+    `last_price` is that of the last fill or override.
+    """
+
+    __slots__ = ("_accepted", "applied", "asks", "bids", "last_price", "orders", "override", "trade_ids_until")
+
+    def __init__(self) -> None:
+        self.orders: dict[int, BookOrder] = {}
+        self.bids = BookSide(Side.BUY)
+        self.asks = BookSide(Side.SELL)
+        self.applied: dict[int, Applied] = {}
+        self.trade_ids_until = 0
+        self.last_price = 0
+        self.override: OverrideState | None = None
+        self._accepted = 0
+
+    @property
+    def is_crossed(self) -> bool:
+        """Whether resting orders match each other, which only a limit of fills leaves so."""
+        bids, asks = self.bids.prices, self.asks.prices
+        return bool(bids.ranks and asks.ranks) and bids.best >= asks.best
+
+    def side(self, side: Side) -> BookSide:
+        """Return one side of the book."""
+        return self.bids if side is Side.BUY else self.asks
+
+    def evolve(self, event: BookEvent) -> None:
+        """Fold one event."""
+        match event:
+            case OrderAccepted():
+                self._accept(event)
+            case OrderFilled():
+                self._fill(event)
+            case OrderCanceled(order_id):
+                self._remove(self.orders[order_id])
+            case OrderRejected() | BookOpened() | BookClosed():
+                pass
+            case TradeIdsReserved(until):
+                self.trade_ids_until = until
+            case PriceOverridden(price, bid_quantity, ask_quantity):
+                self.override = OverrideState(price, bid_quantity, ask_quantity)
+                self.last_price = price
+            case PriceReleased():
+                self.override = None
+
+    def _accept(self, event: OrderAccepted) -> None:
+        self._accepted += 1
+        self._put(BookOrder(event, event.quantity or -1, self._accepted))
+
+    def _put(self, order: BookOrder) -> None:
+        self.orders[order.order_id] = order
+        if order.order_type is OrderType.LIMIT and order.time_in_force is TimeInForce.GTC:
+            self.side(order.side).add(order)
+
+    def _fill(self, event: OrderFilled) -> None:
+        taker, maker = event.taker, event.maker
+        if taker.order_id:
+            self._settle(taker, event)
+        if maker.order_id:
+            self._settle(maker, event)
+        if self.override is not None and not (taker.order_id and maker.order_id):
+            self._use_override(self.override, event)
+        self.last_price = event.price
+
+    def _settle(self, side: FillSide, event: OrderFilled) -> None:
+        """Book what a fill does to one order."""
+        order = self.orders[side.order_id]
+        order.hold -= side.release + (event.quote if order.side is Side.BUY else event.base)
+        if side.remaining == 0:
+            self._remove(order)
+        elif order.level is not None:
+            self.side(order.side).reduce(order, side.remaining)
+        else:
+            order.remaining = side.remaining
+
+    def _remove(self, order: BookOrder) -> None:
+        del self.orders[order.order_id]
+        if order.level is not None:
+            self.side(order.side).remove(order)
+
+    def _use_override(self, left: OverrideState, event: OrderFilled) -> None:
+        """Book what an account took of the overridden market."""
+        buyer = event.taker if event.taker_side is Side.BUY else event.maker
+        if buyer.order_id:
+            self.override = OverrideState(left.price, left.bid_quantity, left.ask_quantity - event.quantity)
+        else:
+            self.override = OverrideState(left.price, left.bid_quantity - event.quantity, left.ask_quantity)
+
+    def to_snapshot(self) -> bytes:
+        """Encode the whole state."""
+        return msgspec.msgpack.encode(
+            BookSnapshot(
+                SNAPSHOT_VERSION,
+                sorted(self.applied.items()),
+                self.trade_ids_until,
+                self.last_price,
+                self.override,
+                [order.state for order in self.orders.values()],
+            )
+        )
+
+    @classmethod
+    def from_snapshot(cls, data: bytes) -> BookState:
+        """Build the state from a snapshot. Raises msgspec.DecodeError, or ValueError for an unknown version."""
+        snapshot = msgspec.msgpack.decode(data, type=BookSnapshot)
+        if snapshot.version != SNAPSHOT_VERSION:
+            raise ValueError(f"book snapshot of version {snapshot.version}, known is {SNAPSHOT_VERSION}")
+        state = cls()
+        state.applied = dict(snapshot.applied)
+        state.trade_ids_until = snapshot.trade_ids_until
+        state.last_price = snapshot.last_price
+        state.override = snapshot.override
+        for order in snapshot.orders:
+            state._accepted += 1
+            state._put(BookOrder(order, order.remaining, state._accepted))
+        return state
+
+    def hash(self) -> bytes:
+        """Return a digest of the state: equal states have equal digests."""
+        return hashlib.sha256(self.to_snapshot()).digest()

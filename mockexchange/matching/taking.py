@@ -1,0 +1,102 @@
+"""What an order takes from the other side: the offers in their order, and a plan that changes nothing.
+
+At equal price the house goes before the accounts' orders, which is the honest side for those who rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from mockexchange.matching.house import HouseLevel, HouseSide
+from mockexchange.matching.queues import BookOrder, BookSide
+from mockexchange.messages.events import OrderReserved
+from mockexchange.messages.orders import OrderType, Side
+from mockexchange.messages.refusals import RejectReason
+
+Offer = tuple[int, int, HouseLevel | None, BookOrder | None]
+"""Price, quantity, and whose it is."""
+
+
+class Taker:
+    """An order at work: what remains of it and of its hold.
+
+    `limit` is 0 for a market order, `remaining` -1 for one by quote amount.
+    """
+
+    __slots__ = ("account", "hold", "is_market_buy", "limit", "order_id", "rate", "remaining", "shard", "side")
+
+    def __init__(self, order: OrderReserved | BookOrder, shard: int, remaining: int) -> None:
+        self.order_id = order.order_id
+        self.account = order.account
+        self.shard = shard
+        self.side = order.side
+        self.limit = order.price if order.order_type is OrderType.LIMIT else 0
+        self.rate = order.taker_rate
+        self.remaining = remaining
+        self.hold = order.hold
+        self.is_market_buy = self.limit == 0 and order.side is Side.BUY
+
+
+class Plan(NamedTuple):
+    """The offers to take, each with the quantity to take of it, and why the rest finds none (None: no rest)."""
+
+    matches: list[Offer]
+    rest: RejectReason | None
+
+
+def offers(own: BookSide, house: HouseSide) -> Iterator[Offer]:
+    """Yield what one side offers, best first; neither may change meanwhile."""
+    house_ranks, own_ranks = house.open.ranks, own.prices.ranks
+    sign = own.prices.sign
+    outside, inside = len(house_ranks) - 1, len(own_ranks) - 1
+    while outside >= 0 or inside >= 0:
+        if inside < 0 or (outside >= 0 and house_ranks[outside] >= own_ranks[inside]):
+            level = house.levels[house_ranks[outside] * sign]
+            outside -= 1
+            yield level.price, level.available, level, None
+        else:
+            price = own_ranks[inside] * sign
+            inside -= 1
+            order = own.levels[price].head
+            while order is not None:
+                yield price, order.remaining, None, order
+                order = order.following
+
+
+def plan(taker: Taker, available: Iterator[Offer], step_size: int, quote_factor: int, max_fills: int) -> Plan:
+    """Choose what the taker takes: the best offers within its limit, its quantity and its hold."""
+    matches: list[Offer] = []
+    remaining, hold, limit = taker.remaining, taker.hold, taker.limit
+    is_buy = taker.side is Side.BUY
+    rest = RejectReason.NO_LIQUIDITY
+    for price, offered, level, order in available:
+        if limit and (price > limit if is_buy else price < limit):
+            break
+        quantity = wanted = offered if remaining < 0 else min(remaining, offered)
+        if taker.is_market_buy:
+            unit_price = price * quote_factor
+            quantity = _affordable(hold // unit_price, wanted, step_size)
+            hold -= quantity * unit_price
+            if quantity == 0:
+                rest = RejectReason.HOLD_EXHAUSTED
+                break
+        if len(matches) == max_fills:
+            rest = RejectReason.FILL_LIMIT
+            break
+        matches.append((price, quantity, level, order))
+        if quantity < wanted:
+            rest = RejectReason.HOLD_EXHAUSTED
+            break
+        if remaining > 0:
+            remaining -= quantity
+            if remaining == 0:
+                return Plan(matches, None)
+    if remaining < 0 and matches and hold < matches[-1][0] * quote_factor * step_size:
+        return Plan(matches, None)
+    return Plan(matches, rest)
+
+
+def _affordable(affordable: int, wanted: int, step_size: int) -> int:
+    """Return what a hold can pay of a wanted quantity: all of it, or whole steps."""
+    return wanted if affordable >= wanted else affordable - affordable % step_size
