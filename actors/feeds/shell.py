@@ -1,0 +1,139 @@
+"""The feed: publishes an outside market and shows its depth to whoever asks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, field
+from typing import Final
+
+from actors.feeds.depth import OutsideDepth
+from actors.feeds.source import MarketSource, Tick
+from infra.ports import Bus, Clock
+from mockexchange.instruments import Instrument
+from mockexchange.messages.codec import encode
+from mockexchange.messages.market import FeedMessage, FeedTicker, MarketUpdate
+from mockexchange.messages.subjects import feed_snapshot, feed_ticker, feed_updates
+
+TICKER_PAUSE_S: Final = 0.25
+TICKER_AT_LEAST_S: Final = 1.5
+
+
+@dataclass(slots=True)
+class _Market:
+    """One symbol: how far it was published, and what was said so far."""
+
+    symbol: str
+    depth: OutsideDepth = field(default_factory=OutsideDepth)
+    number: int = 0
+    changed_ns: int = 0
+    ticker_number: int = -1
+    ticker_at: float = 0.0
+
+
+class FeedShell:
+    """Publishes what a source says, numbered, of the symbols that are listed with a feed.
+
+    A source that fails ends the feed: `closed` raises what happened.
+    """
+
+    def __init__(
+        self, source: MarketSource, bus: Bus, clock: Clock, instruments: dict[str, Instrument], epoch: int
+    ) -> None:
+        self._source = source
+        self._bus = bus
+        self._clock = clock
+        self._epoch = epoch
+        self._markets = {symbol: _Market(symbol) for symbol in sorted(source.symbols & instruments.keys())}
+        self._endings: list[Callable[[], Awaitable[None]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Answer snapshot requests and begin to publish."""
+        for market in self._markets.values():
+            self._endings.append(await self._bus.serve(feed_snapshot(market.symbol), self._answerer(market)))
+        self._running = asyncio.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Publish and answer no more."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+        for end in self._endings:
+            await end()
+        self._endings.clear()
+
+    async def closed(self) -> None:
+        """Return once stopped; raise what made the source fail."""
+        if self._running is not None:
+            await asyncio.wait([self._running])
+            if not self._running.cancelled():
+                self._running.result()
+
+    def status(self) -> dict[str, object]:
+        """Return counters per symbol, and whether the feed runs."""
+        running = self._running
+        failure = None if running is None or not running.done() or running.cancelled() else running.exception()
+        return {
+            "epoch": self._epoch,
+            "is_running": running is not None and not running.done(),
+            "failure": "" if failure is None else repr(failure),
+            "messages": {symbol: market.number for symbol, market in self._markets.items()},
+        }
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._publish_updates())
+                tasks.create_task(self._publish_tickers())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def _publish_updates(self) -> None:
+        async with aclosing(self._source.ticks(self._clock)) as batches:
+            async for ticks in batches:
+                for symbol, updates in _by_symbol(ticks).items():
+                    if symbol in self._markets:
+                        self._publish(self._markets[symbol], updates)
+
+    def _publish(self, market: _Market, updates: list[MarketUpdate]) -> None:
+        for update in updates:
+            market.depth.apply(update)
+        market.number += 1
+        market.changed_ns = self._clock.now_ns()
+        message = FeedMessage(self._epoch, market.number, market.changed_ns, updates)
+        self._bus.publish(feed_updates(market.symbol), encode(message))
+
+    def _answerer(self, market: _Market) -> Callable[[str, bytes], bytes | None]:
+        def answer(_subject: str, _payload: bytes) -> bytes | None:
+            if not market.depth.is_known:
+                return None
+            return encode(FeedMessage(self._epoch, market.number, self._clock.now_ns(), [market.depth.snapshot()]))
+
+        return answer
+
+    async def _publish_tickers(self) -> None:
+        while True:
+            await self._clock.sleep(TICKER_PAUSE_S)
+            for market in self._markets.values():
+                self._publish_ticker(market)
+
+    def _publish_ticker(self, market: _Market) -> None:
+        """Publish a ticker that changed, or that nobody has heard for a while."""
+        now = self._clock.monotonic()
+        is_changed = market.number != market.ticker_number
+        if not market.number or not (is_changed or now - market.ticker_at >= TICKER_AT_LEAST_S):
+            return
+        market.ticker_number, market.ticker_at = market.number, now
+        bid, ask = market.depth.best()
+        ticker = FeedTicker(market.symbol, *bid, *ask, market.depth.last_price, market.changed_ns)
+        self._bus.publish(feed_ticker(market.symbol), encode(ticker))
+
+
+def _by_symbol(ticks: list[Tick]) -> dict[str, list[MarketUpdate]]:
+    """Return the updates of each symbol, in order."""
+    updates: dict[str, list[MarketUpdate]] = {}
+    for tick in ticks:
+        updates.setdefault(tick.symbol, []).extend(tick.updates)
+    return updates

@@ -1,0 +1,70 @@
+"""Where a feed's market comes from, and how scheduled ticks are let out at their pace."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Iterator
+from typing import Final, NamedTuple, Protocol
+
+from infra.ports import Clock
+from mockexchange.messages.market import MarketUpdate
+
+SECOND_NS: Final = 1_000_000_000
+LONGEST_LAG_NS: Final = SECOND_NS
+"""A schedule further behind than this is moved instead: a process that slept does not hurry through what it missed."""
+
+
+class Tick(NamedTuple):
+    """What happens on one symbol `at_ns` nanoseconds after its schedule began."""
+
+    at_ns: int
+    symbol: str
+    updates: list[MarketUpdate]
+
+
+class MarketSource(Protocol):
+    """An outside market. The first update of every symbol is a DepthSnapshot."""
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The symbols it speaks of."""
+
+    def ticks(self, clock: Clock) -> AsyncGenerator[list[Tick], None]:
+        """Yield what happens as it happens, without end; close it with `aclosing`.
+
+        An exception means that the market cannot be followed.
+        """
+
+
+class SilentSource:
+    """An outside market of no symbols, in which nothing ever happens."""
+
+    symbols: frozenset[str] = frozenset()
+
+    async def ticks(self, clock: Clock) -> AsyncGenerator[list[Tick], None]:
+        """Yield nothing, for ever."""
+        while True:
+            await clock.sleep(60.0)
+            yield []
+
+
+async def pace(schedule: Iterator[Tick], clock: Clock, window_ns: int) -> AsyncGenerator[list[Tick], None]:
+    """Yield ticks when they are due, those of one window of time together at its end.
+
+    `at_ns` must not fall. What is overdue comes at once, together.
+    """
+    began = clock.monotonic()
+    waiting = next(schedule, None)
+    while waiting is not None:
+        until_ns = (waiting.at_ns // window_ns + 1) * window_ns
+        elapsed_ns = int((clock.monotonic() - began) * SECOND_NS)
+        if elapsed_ns < until_ns:
+            await clock.sleep((until_ns - elapsed_ns) / SECOND_NS)
+        elif elapsed_ns - until_ns > LONGEST_LAG_NS:
+            began += (elapsed_ns - until_ns) / SECOND_NS
+        else:
+            until_ns = elapsed_ns
+        due = []
+        while waiting is not None and waiting.at_ns < until_ns:
+            due.append(waiting)
+            waiting = next(schedule, None)
+        yield due

@@ -1,0 +1,219 @@
+"""A seeded market of its own: prices wander, quotes follow, takers come.
+
+The price is a function of the wall clock: noise on many time scales around the start price, each scale's swing growing
+with the root of its period, which looks like a random walk and yet stays near its start. So a feed that restarts goes
+on where the market would be by now, although nothing was stored. All arithmetic is on integers, so that one seed
+gives the same market on every machine.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import AsyncGenerator, Iterator
+from math import isqrt
+from random import Random
+from typing import Final
+from zlib import crc32
+
+from actors.feeds.source import SECOND_NS, Tick, pace
+from infra.ports import Clock
+from mockexchange.instruments import Instrument
+from mockexchange.messages.market import DepthSnapshot, DepthUpdate, MarketUpdate, Print
+from mockexchange.messages.orders import Side
+
+LEVELS_AT_LEAST: Final = 25
+LEVELS_AT_MOST: Final = 40
+
+_SHORTEST_PERIOD_NS: Final = 4 * SECOND_NS
+_SHORTEST_SWING: Final = 100_000
+_PARTS: Final = 10**9
+_SWINGS: Final = [isqrt(_SHORTEST_SWING**2 << octave) for octave in range(17)]
+"""Swing of each octave in parts of 10 ** 9: from a ten-thousandth in 4 s to 2.6 % in three days."""
+
+_GRAINS_IN_PRICE: Final = 100_000
+_TAKER_PERCENT: Final = 60
+_LEVELS_SWEPT: Final = 3
+_SIZE_SPREAD: Final = 100
+_WINDOW_NS: Final = 20_000_000
+
+
+def _uniform(key: int, octave: int, index: int) -> int:
+    """Return noise between -2**31 and 2**31, fixed for its arguments (the finalizer of SplitMix64)."""
+    bits = (key * 0x9E3779B97F4A7C15 + octave * 0xD1B54A32D192ED03 + index * 0x8CB92BA72F3D8DD7) & (2**64 - 1)
+    bits = (bits ^ bits >> 30) * 0xBF58476D1CE4E5B9 & (2**64 - 1)
+    bits = (bits ^ bits >> 27) * 0x94D049BB133111EB & (2**64 - 1)
+    return (bits ^ bits >> 31) - 2**63 >> 32
+
+
+def drift(key: int, now_ns: int) -> int:
+    """Return how far the price is from its start at a time, in parts of 10 ** 9."""
+    total = 0
+    for octave, swing in enumerate(_SWINGS):
+        period_ns = _SHORTEST_PERIOD_NS << octave
+        index, passed_ns = divmod(now_ns, period_ns)
+        before, after = _uniform(key, octave, index), _uniform(key, octave, index + 1)
+        total += swing * (before + (after - before) * passed_ns // period_ns) >> 31
+    return total
+
+
+class SyntheticMarket:
+    """One symbol's market; prices are ticks inside, and multiples of the tick size in what it says."""
+
+    def __init__(self, instrument: Instrument, seed: int) -> None:
+        self._instrument = instrument
+        self._random = Random(f"{seed} {instrument.symbol}")
+        self._key = crc32(instrument.symbol.encode()) ^ seed
+        start_price = instrument.start_price or 100 * 10**instrument.price_scale
+        self._start = max(start_price // instrument.tick_size, 2)
+        self._grain = max(1, self._start // _GRAINS_IN_PRICE)
+        self._size = self._usual_size(start_price)
+        self._noise = 0
+        self._cause = 0
+        self._levels: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
+        self._changes: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
+        self._quotes = {Side.BUY: 0, Side.SELL: 0}
+        self._follow(self._start)
+
+    def snapshot(self) -> DepthSnapshot:
+        """Return the whole displayed depth, best levels first."""
+        self._changes = {Side.BUY: {}, Side.SELL: {}}
+        return DepthSnapshot(
+            self._said(sorted(self._levels[Side.BUY].items(), reverse=True)),
+            self._said(sorted(self._levels[Side.SELL].items())),
+            self._cause,
+        )
+
+    def step(self, now_ns: int) -> list[MarketUpdate]:
+        """Let a moment pass: takers may come, quotes follow the price, some sizes change."""
+        updates: list[MarketUpdate] = []
+        target = self._target(now_ns)
+        if self._random.randrange(100) < _TAKER_PERCENT:
+            updates.extend(self._take(self._taker_side(target), now_ns))
+        self._follow(target)
+        for side in Side:
+            self._change_sizes(side)
+        updates.append(self._changed())
+        return updates
+
+    def _usual_size(self, start_price: int) -> int:
+        """Return the size most orders are near: worth a thousand times the least order."""
+        instrument = self._instrument
+        worth: int = 1_000 * (instrument.min_notional or 10**instrument.quote_scale)
+        steps = worth // (instrument.quote_amount(start_price, 1) * instrument.step_size or 1)
+        return max(steps, 10) * instrument.step_size
+
+    def _target(self, now_ns: int) -> int:
+        """Return the price, in ticks, that quotes should be around: the drift and a noise that dies away."""
+        self._noise += self._random.randint(-600 * self._grain, 600 * self._grain) - self._noise // 8
+        return self._start * (_PARTS + drift(self._key, now_ns)) // _PARTS + self._noise // 1_000
+
+    def _taker_side(self, target: int) -> Side:
+        """Return the side takers are on: mostly the one that moves the quotes to their target."""
+        is_towards = self._random.randrange(4) > 0
+        is_up = 2 * target > self._quotes[Side.BUY] + self._quotes[Side.SELL]
+        return Side.BUY if is_up == is_towards else Side.SELL
+
+    def _take(self, taker: Side, now_ns: int) -> Iterator[Print]:
+        """Let a taker eat its way through the best levels."""
+        maker = taker.opposite
+        left = self._some_size()
+        for price in self._sorted(maker)[:_LEVELS_SWEPT]:
+            displayed = self._levels[maker][price]
+            quantity = min(left, displayed)
+            self._put(maker, price, displayed - quantity)
+            self._cause += 1
+            yield Print(price * self._instrument.tick_size, quantity, taker, self._cause, now_ns)
+            left -= quantity
+            if left == 0:
+                return
+
+    def _follow(self, target: int) -> None:
+        """Move the quotes once they are off their target, and mend both sides."""
+        bid, ask = self._quotes[Side.BUY], self._quotes[Side.SELL]
+        if abs(2 * target - bid - ask) > self._grain + 4:
+            spread = self._random.randint(1, 4)
+            bid = max(1, target - spread // 2)
+            self._quotes = {Side.BUY: bid, Side.SELL: bid + spread}
+        for side in Side:
+            self._mend(side)
+
+    def _mend(self, side: Side) -> None:
+        """Remove levels beyond the quote, display it, and keep the number of levels in bounds."""
+        towards_worse = -1 if side is Side.BUY else 1
+        quote = self._quotes[side]
+        for price in [price for price in self._levels[side] if (price - quote) * towards_worse < 0]:
+            self._put(side, price, 0)
+        if quote not in self._levels[side]:
+            self._put(side, quote, self._some_size())
+        prices = self._sorted(side)
+        for price in prices[LEVELS_AT_MOST:]:
+            self._put(side, price, 0)
+        worst = prices[-1]
+        for _ in range(LEVELS_AT_LEAST - len(prices)):
+            worst += towards_worse * self._random.randint(1, 2 * self._grain)
+            if worst < 1:
+                return
+            self._put(side, worst, self._some_size())
+
+    def _change_sizes(self, side: Side) -> None:
+        """Give a level or two another size, more often near the best."""
+        prices = self._sorted(side)
+        for _ in range(self._random.randint(0, 2)):
+            price = prices[self._random.randrange(self._random.randint(1, len(prices)))]
+            self._put(side, price, self._some_size())
+
+    def _some_size(self) -> int:
+        """Return a size around the usual one; a ratio of two even chances has the power-law tail that sizes have."""
+        step = self._instrument.step_size
+        size = self._size * self._random.randint(1, _SIZE_SPREAD) // self._random.randint(1, _SIZE_SPREAD)
+        return max(size // step, 1) * step
+
+    def _sorted(self, side: Side) -> list[int]:
+        return sorted(self._levels[side], reverse=side is Side.BUY)
+
+    def _put(self, side: Side, price: int, quantity: int) -> None:
+        self._changes[side][price] = quantity
+        if quantity > 0:
+            self._levels[side][price] = quantity
+        else:
+            self._levels[side].pop(price, None)
+
+    def _changed(self) -> DepthUpdate:
+        bids, asks = (self._said(list(self._changes[side].items())) for side in Side)
+        self._changes = {Side.BUY: {}, Side.SELL: {}}
+        self._cause += 1
+        return DepthUpdate(bids, asks, self._cause)
+
+    def _said(self, levels: list[tuple[int, int]]) -> list[tuple[int, int]]:
+        return [(price * self._instrument.tick_size, quantity) for price, quantity in levels]
+
+
+class SyntheticSource:
+    """Markets of several symbols, each with its own chances, about eight ticks a second apiece."""
+
+    def __init__(self, instruments: dict[str, Instrument], seed: int) -> None:
+        self._instruments = instruments
+        self._seed = seed
+
+    @property
+    def symbols(self) -> frozenset[str]:
+        """The symbols it speaks of."""
+        return frozenset(self._instruments)
+
+    def ticks(self, clock: Clock) -> AsyncGenerator[list[Tick], None]:
+        """Yield what happens as it happens, without end."""
+        return pace(self.schedule(clock.now_ns()), clock, _WINDOW_NS)
+
+    def schedule(self, began_ns: int) -> Iterator[Tick]:
+        """Yield all ticks from a time on: the same ones for the same time, without end."""
+        markets = {symbol: SyntheticMarket(instrument, self._seed) for symbol, instrument in self._instruments.items()}
+        for symbol, market in markets.items():
+            market.step(began_ns)
+            yield Tick(0, symbol, [market.snapshot()])
+        chances = Random(self._seed)
+        due = [(chances.randrange(SECOND_NS // 8), symbol) for symbol in markets]
+        heapq.heapify(due)
+        while due:
+            at_ns, symbol = due[0]
+            yield Tick(at_ns, symbol, markets[symbol].step(began_ns + at_ns))
+            heapq.heapreplace(due, (at_ns + chances.randint(SECOND_NS // 25, SECOND_NS * 21 // 100), symbol))
