@@ -12,12 +12,11 @@ from typing import Final
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken
 
+from infra.embedded.files import replace_private
 from infra.problem import Problem
 from infra.settings import Settings
 
 FILE_NAME: Final = "credentials.toml"
-NATS_USER: Final = "mockx"
-"""The user under which the exchange's own processes speak to the embedded NATS server."""
 
 
 class CredentialsError(Problem):
@@ -88,16 +87,6 @@ def read_credentials(path: Path) -> Credentials:
         raise CredentialsError(f"{path} is damaged ({error}): restore it from a backup") from error
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file that only its owner may read, whole or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
-
-
 def _create(path: Path) -> Credentials:
     demo = new_api_key()
     credentials = Credentials(
@@ -111,5 +100,5 @@ def _create(path: Path) -> Credentials:
     )
     lines = [f'{name} = "{value}"' for name, value in msgspec.structs.asdict(credentials).items()]
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_private(path, ("\n".join(lines) + "\n").encode())
+    replace_private(path, "\n".join(lines) + "\n")
     return credentials

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from infra.credentials import write_private
+from infra.embedded.files import replace_private
 from infra.problem import Problem
 
 DATA_VERSION: Final = 1
@@ -51,7 +51,7 @@ def check_version(directory: Path) -> None:
     """Refuse data of a newer version; mark a new directory with this one's."""
     path = directory / VERSION_FILE
     if not path.exists():
-        write_private(path, f"{DATA_VERSION}\n".encode())
+        replace_private(path, f"{DATA_VERSION}\n")
         return
     text = path.read_text().strip()
     if not text.isdecimal():

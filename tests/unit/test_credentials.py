@@ -1,4 +1,3 @@
-import os
 import stat
 
 import pytest
@@ -11,7 +10,6 @@ from infra.credentials import (
     read_credentials,
     seal,
     unseal,
-    write_private,
 )
 from infra.settings import Settings
 
@@ -73,16 +71,6 @@ def test_a_damaged_file_is_one_line_and_is_not_replaced(settings, content):
 def test_a_missing_file_is_one_line(tmp_path):
     with pytest.raises(CredentialsError, match="cannot be read"):
         read_credentials(tmp_path / "none.toml")
-
-
-def test_a_private_file_is_private_under_any_umask(tmp_path):
-    before = os.umask(0)
-    try:
-        write_private(tmp_path / "file", b"content")
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_credentials_show_nothing_of_themselves(settings):
