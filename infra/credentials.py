@@ -13,10 +13,12 @@ import msgspec
 from cryptography.fernet import Fernet, InvalidToken
 
 from infra.embedded.files import replace_private
+from infra.embedded.nats_server import INTERNAL_USER
 from infra.problem import Problem
 from infra.settings import Settings
 
 FILE_NAME: Final = "credentials.toml"
+NATS_USER: Final = INTERNAL_USER
 
 
 class CredentialsError(Problem):
@@ -67,10 +69,18 @@ def unseal(sealed: bytes, seal_key: str) -> ApiKey:
 
 
 def credentials_for(settings: Settings) -> Credentials:
-    """Return the credentials of the data directory, made now if there are none; settings win over the file."""
+    """Return the credentials of the data directory, made now if there are none; settings win over the file.
+
+    The password for a server that runs elsewhere is empty: what its URL says counts, and it must not learn ours.
+    """
     path = settings.data_dir / FILE_NAME
     credentials = read_credentials(path) if path.exists() else _create(path)
-    return msgspec.structs.replace(credentials, admin_key=settings.admin_key or credentials.admin_key)
+    return msgspec.structs.replace(
+        credentials,
+        admin_key=settings.admin_key or credentials.admin_key,
+        nats_password="" if settings.nats_url else credentials.nats_password,
+        valkey_password="" if settings.valkey_url else credentials.valkey_password,
+    )
 
 
 def read_credentials(path: Path) -> Credentials:

@@ -49,6 +49,15 @@ def test_the_admin_key_of_the_settings_wins_and_is_not_written(settings):
     assert credentials_for(settings) == made
 
 
+def test_servers_that_run_elsewhere_do_not_learn_the_passwords_of_the_embedded_ones(settings):
+    own = credentials_for(settings)
+    update = {"nats_url": "nats://me:secret@elsewhere", "valkey_url": "valkey://elsewhere"}
+    other = credentials_for(settings.model_copy(update=update))
+    assert (other.nats_password, other.valkey_password) == ("", "")
+    assert own.nats_password
+    assert own.valkey_password
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o610])
 def test_a_file_that_others_may_use_is_refused_with_the_remedy(settings, mode):
     credentials_for(settings)
