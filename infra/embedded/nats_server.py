@@ -20,6 +20,7 @@ from infra.embedded.files import replace_private
 from infra.embedded.process import wait_until
 from infra.nats.connection import connect
 from infra.ports import JournalUnavailable
+from infra.setting_values import reachable_host
 
 INTERNAL_USER: Final = "mockexchange"
 
@@ -33,7 +34,7 @@ _TEBIBYTE: Final = 1 << 40
 class NatsServerConfig:
     """What the embedded server is told. `sync_interval`: "always", or how long a write may wait for the disk ("1s").
 
-    `directory` holds the configuration, the users and the store; the server listens on the loopback address alone.
+    `directory` holds the configuration, the users and the store; `host` is where the server listens.
     """
 
     directory: Path
@@ -41,11 +42,12 @@ class NatsServerConfig:
     password: str
     sync_interval: str = "1s"
     max_store_bytes: int = _TEBIBYTE
+    host: str = "127.0.0.1"
 
     @property
     def url(self) -> str:
         """Where clients of this machine connect."""
-        return f"nats://127.0.0.1:{self.port}"
+        return f"nats://{reachable_host(self.host)}:{self.port}"
 
     @property
     def config_path(self) -> Path:
@@ -125,7 +127,8 @@ def _config_text(config: NatsServerConfig) -> str:
     # Pings find peers that vanished; the limits keep one client from starving the others.
     return f"""\
 server_name: mockexchange
-listen: 127.0.0.1:{config.port}
+host: {_quoted(config.host)}
+port: {config.port}
 max_connections: 1000
 max_subscriptions: 10000
 max_payload: 1MB

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -83,14 +84,14 @@ class Connection:
         raise AssertionError("the client waited although its buffer has room")
 
     async def open(self, url: str, user: str, password: str, timeout_s: float) -> None:
-        """Connect; `url` may name several servers, separated by commas.
+        """Connect; `url` may name several servers, separated by commas. Without a password the URL says who we are.
 
         Raises JournalUnavailable when no server accepts within `timeout_s`.
         """
         options: dict[str, Any] = {
             "servers": url.split(","),
-            "user": user,
-            "password": password,
+            "user": user if password else None,
+            "password": password or None,
             "name": self.name,
             "max_reconnect_attempts": -1,
             "reconnect_time_wait": _RECONNECT_PAUSE_S,
@@ -105,7 +106,9 @@ class Connection:
             await asyncio.wait_for(self.client.connect(**options), timeout_s)
         except (TimeoutError, OSError, Error) as error:
             await self.close()
-            raise JournalUnavailable(f"no connection to NATS at {url}: {self._last_error or error}") from error
+            raise JournalUnavailable(
+                f"no connection to NATS at {_without_login(url)}: {self._last_error or error}"
+            ) from error
         self._was_open = True
 
     async def close(self) -> None:
@@ -134,6 +137,11 @@ class Connection:
     def _tell(self, listeners: list[Callable[[], None]]) -> None:
         for listener in tuple(listeners):
             listener()
+
+
+def _without_login(url: str) -> str:
+    """Return URLs fit for a log."""
+    return re.sub(r"//[^/@,]*@", "//", url)
 
 
 async def connect(url: str, user: str, password: str, name: str, *, timeout_s: float = 10.0) -> Connection:
