@@ -1,0 +1,97 @@
+"""What a book tells the world of its market: trades as they are journaled, depth and ticker at an even pace."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from actors.runtime import World
+from mockexchange import views
+from mockexchange.matching.book import OrderBook
+from mockexchange.messages.events import BookRecord, OrderFilled
+from mockexchange.messages.orders import Trade
+from mockexchange.messages.subjects import heartbeat, market, token
+
+NS_PER_MS: Final = 1_000_000
+TICKER_EVERY_S: Final = 1.0
+
+
+class MarketPublisher:
+    """Publishes `market.<symbol>.*`; called between two cycles of the book, so all it says is journaled.
+
+    Depth messages and depth reads share one update id, which is the wall clock in milliseconds or one more than the
+    last, whichever is greater; so it also rises over restarts.
+    """
+
+    def __init__(self, book: OrderBook, world: World) -> None:
+        self._book = book
+        self._world = world
+        self._subjects = {kind: market(book.symbol, kind) for kind in ("trade", "depth", "ticker")}
+        self._ticker: tuple[object, ...] = ()
+        self._ticker_at = float("-inf")
+        self._heartbeat_at = float("-inf")
+        self.update_id = world.clock.now_ns() // NS_PER_MS
+
+    def publish_trades(self, record: BookRecord, sequence: int) -> None:
+        """Publish the trades of a record that is in the journal at `sequence`."""
+        for event in record.events:
+            if isinstance(event, OrderFilled):
+                trade = Trade(
+                    event.trade_id,
+                    self._book.symbol,
+                    event.price,
+                    event.quantity,
+                    event.taker_side,
+                    record.time_ns,
+                    False,
+                )
+                self._publish_trade(trade, sequence)
+
+    def publish_print(self, trade: Trade) -> None:
+        """Publish a trade of the outside market."""
+        self._publish_trade(trade, 0)
+
+    def publish_depth(self) -> None:
+        """Publish the levels that changed since the last time, if any."""
+        bids, asks = self._book.take_changed_levels()
+        if not bids and not asks:
+            return
+        first = self.update_id + 1
+        now_ns = self._world.clock.now_ns()
+        self.update_id = max(first, now_ns // NS_PER_MS)
+        payload = views.encode_depth(self._book.instrument, first, self.update_id, bids=bids, asks=asks, time_ns=now_ns)
+        self._world.bus.publish(self._subjects["depth"], payload)
+
+    def publish_ticker(self) -> None:
+        """Publish the ticker when it changed, or when a second has passed."""
+        book, now = self._book, self._world.clock.monotonic()
+        bid, bid_quantity, ask, ask_quantity = book.best()
+        ticker = (bid, bid_quantity, ask, ask_quantity, book.last_price, book.is_stale, book.is_overridden)
+        if ticker == self._ticker and now - self._ticker_at < TICKER_EVERY_S:
+            return
+        self._ticker, self._ticker_at = ticker, now
+        view = views.ticker_view(
+            book.instrument,
+            bid=bid,
+            bid_quantity=bid_quantity,
+            ask=ask,
+            ask_quantity=ask_quantity,
+            last=book.last_price,
+            time_ns=self._world.clock.now_ns(),
+            is_stale=book.is_stale,
+            is_overridden=book.is_overridden,
+        )
+        self._world.bus.publish(self._subjects["ticker"], views.encode_ticker(view))
+
+    def publish_heartbeat(self, status: dict[str, object]) -> None:
+        """Publish the actor's counters once a second."""
+        now = self._world.clock.monotonic()
+        if now - self._heartbeat_at < 1.0:
+            return
+        self._heartbeat_at = now
+        payload = json.dumps({"part": "book", **status}).encode()
+        self._world.bus.publish(heartbeat(f"book.{token(self._book.symbol)}"), payload)
+
+    def _publish_trade(self, trade: Trade, sequence: int) -> None:
+        payload = views.encode_trade(trade, self._book.instrument, sequence)
+        self._world.bus.publish(self._subjects["trade"], payload)

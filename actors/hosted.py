@@ -1,0 +1,246 @@
+"""The actors as Ray runs them: each wraps one shell, and starts it without making its creation wait.
+
+`__init__` does no I/O, since one that fails would end the actor for good; until its shell serves, calls are answered
+with "recovering". Nothing is ever executed twice by Ray: `max_task_retries` stays 0.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import secrets
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+from actors.accounts import AccountsShell, ShardSettings
+from actors.directory import DirectorySettings, DirectoryShell, Secret, TooFewShards
+from actors.feeds.build import build_source
+from actors.feeds.shell import FeedShell
+from actors.fleet import Part
+from actors.order_book import BookSettings, OrderBookShell
+from actors.ray_fleet import RayFleet
+from actors.runtime import Departure, World, last_sequence, read_until
+from actors.site import Site, connect_patiently, leave, world_of
+from actors.writers.history import HistoryWriter
+from actors.writers.market import MarketWriter
+from infra.credentials import ApiKey, new_api_key, seal
+from infra.nats.snapshots import ensure_snapshots
+from infra.nats.stream import ensure_stream
+from infra.ray_client import parts
+from infra.read_model.valkey_store import ValkeyHistoryStore
+from infra.settings import Settings
+from infra.valkey_client import connect_valkey
+from mockexchange.instruments import Asset
+from mockexchange.ledger.limits import IntakeLimits
+from mockexchange.messages.channel import BookUnready, DeliveryAnswer, Receipt
+from mockexchange.messages.codec import decode_registry_record, decode_requests, encode
+from mockexchange.messages.commands import Unavailable
+from mockexchange.messages.directory import DirectoryUnready
+from mockexchange.messages.subjects import REGISTRY
+from mockexchange.presets import preset
+from mockexchange.registry import Registry
+
+WRITER_NICENESS: Final = 5
+"""Writers yield to the trading path: a history that lags for a moment hurts nobody."""
+
+
+class Shell(Protocol):
+    """What all shells have in common."""
+
+    async def start(self) -> None:
+        """Recover and begin to serve."""
+
+    def status(self) -> dict[str, object]:
+        """Describe the actor."""
+
+
+class Hosted:
+    """Starts a shell in the background of its Ray actor."""
+
+    def __init__(self, site: Site, key: str) -> None:
+        self.site = site
+        self.key = key
+        self.shell: Any = None
+        self.failure = ""
+        logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+        self._starting = asyncio.get_running_loop().create_task(self._start())
+
+    async def build(self, settings: Settings) -> Shell:
+        """Make the shell; the connections it needs are made here."""
+        raise NotImplementedError
+
+    async def status(self) -> dict[str, object]:
+        """Describe the actor; answers while it recovers, too."""
+        status = {"state": "recovering"} if self.shell is None else self.shell.status()
+        return (
+            status
+            | {"pid": os.getpid(), "rss": _resident_bytes()}
+            | ({"failure": self.failure} if self.failure else {})
+        )
+
+    async def _start(self) -> None:
+        try:
+            shell = await self.build(self.site.settings())
+            await shell.start()
+        except TooFewShards as error:
+            self.failure = str(error)
+            return
+        except Exception as error:
+            traceback.print_exc()
+            leave(Departure.BROKEN, f"{type(error).__name__}: {error}")
+        # What was read at the start lives long; full collections would walk over it again and again.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 50, 100)
+        self.shell = shell
+
+    async def world(self, settings: Settings, part: Part) -> World:
+        """Connect this actor to the world."""
+        return world_of(await connect_patiently(settings, self.site.credentials, part.name))
+
+
+class AccountsActor(Hosted):
+    """An accounts shard; `key` is its number."""
+
+    async def build(self, settings: Settings) -> AccountsShell:
+        """Make the shell."""
+        world = await self.world(settings, Part("accounts", self.key))
+        intake = IntakeLimits(settings.maker_rate, settings.taker_rate, settings.max_open_orders)
+        limits = ShardSettings(intake, settings.order_timeout_seconds)
+        return AccountsShell(int(self.key), _incarnation(), world, parts().books, limits)
+
+    async def handle(self, payload: bytes) -> bytes:
+        """Answer requests; see `AccountsShell.handle`."""
+        if self.shell is None:
+            return encode([Unavailable("the accounts are recovering")] * len(decode_requests(payload)))
+        answer: bytes = await self.shell.handle(payload)
+        return answer
+
+
+class OrderBookActor(Hosted):
+    """The order book of one symbol; `key` is the symbol."""
+
+    async def build(self, settings: Settings) -> OrderBookShell:
+        """Make the shell."""
+        world = await self.world(settings, Part("book", self.key))
+        limits = BookSettings(settings.book_idle_seconds, settings.feed_silence_seconds)
+        return OrderBookShell(self.key, _incarnation(), world, limits)
+
+    async def deliver(self, payload: bytes) -> bytes:
+        """Take a shard's call; see `OrderBookShell.deliver`."""
+        if self.shell is None:
+            return encode(DeliveryAnswer(Receipt.RECOVERING))
+        answer: bytes = await self.shell.deliver(payload)
+        return answer
+
+    async def ask(self, payload: bytes) -> bytes:
+        """Answer a question; see `OrderBookShell.ask`."""
+        if self.shell is None:
+            return encode(BookUnready(Receipt.RECOVERING))
+        answer: bytes = await self.shell.ask(payload)
+        return answer
+
+
+class FeedActor(Hosted):
+    """The outside market."""
+
+    async def build(self, settings: Settings) -> FeedShell:
+        """Make the shell, of the instruments that are listed with a feed."""
+        world = await self.world(settings, Part("feed"))
+        registry = Registry()
+        end = await last_sequence(world, REGISTRY)
+        async for message in read_until(world, [REGISTRY], 1, end):
+            registry.apply(message.sequence, decode_registry_record(message.payload))
+        fed = {symbol: instrument for symbol, instrument in registry.instruments.items() if instrument.feed}
+        return FeedShell(build_source(settings.feed, fed), world.bus, world.clock, fed, world.clock.now_ns())
+
+
+class HistoryActor(Hosted):
+    """The writer of orders, fills and balances."""
+
+    async def build(self, settings: Settings) -> HistoryWriter:
+        """Make the shell."""
+        os.nice(WRITER_NICENESS)
+        world = await self.world(settings, Part("history"))
+        store = ValkeyHistoryStore(connect_valkey(settings.valkey_endpoint, self.site.credentials.valkey_password))
+        return HistoryWriter(world.journal, store, world.clock, world.snapshots)
+
+
+class MarketActor(Hosted):
+    """The writer of tickers and of the outside market's prints."""
+
+    async def build(self, settings: Settings) -> MarketWriter:
+        """Make the shell."""
+        os.nice(WRITER_NICENESS)
+        world = await self.world(settings, Part("market"))
+        store = ValkeyHistoryStore(connect_valkey(settings.valkey_endpoint, self.site.credentials.valkey_password))
+        return MarketWriter(world.bus, store, world.clock)
+
+
+class DirectoryActor(Hosted):
+    """The directory; `key` is empty."""
+
+    async def build(self, settings: Settings) -> DirectoryShell:
+        """Make the shell, and before it what the others need on the NATS server."""
+        connection = await connect_patiently(settings, self.site.credentials, "directory")
+        await ensure_stream(connection, max_bytes=settings.journal_max_bytes)
+        await ensure_snapshots(connection)
+        fleet = RayFleet(self.site, ACTORS)
+        new_secret: Callable[[], Secret] = lambda: _sealed(new_api_key(), self.site)  # noqa: E731
+        return DirectoryShell(world_of(connection), fleet, _directory_settings(settings, self.site), new_secret)
+
+    async def handle(self, payload: bytes) -> bytes:
+        """Answer a request; see `DirectoryShell.handle`."""
+        if self.shell is None:
+            return encode(DirectoryUnready(self.failure or "the directory is recovering"))
+        answer: bytes = await self.shell.handle(payload)
+        return answer
+
+
+ACTORS: Final[dict[str, type[Hosted]]] = {
+    "accounts": AccountsActor,
+    "book": OrderBookActor,
+    "feed": FeedActor,
+    "history": HistoryActor,
+    "market": MarketActor,
+    "directory": DirectoryActor,
+}
+
+
+def _incarnation() -> str:
+    return f"{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def _resident_bytes() -> int:
+    with open("/proc/self/statm", encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _sealed(key: ApiKey, site: Site) -> Secret:
+    return Secret(key.api_key, key.api_secret, seal(key, site.credentials.seal_key))
+
+
+def _directory_settings(settings: Settings, site: Site) -> DirectorySettings:
+    """Return what exists from the first start on."""
+    instruments = [preset(symbol, feed=symbol in settings.fed_symbols) for symbol in settings.symbols]
+    codes = [settings.cash_asset, *settings.demo_balances]
+    codes += [code for instrument in instruments for code in (instrument.base, instrument.quote)]
+    demo = ApiKey(site.credentials.demo_api_key, site.credentials.demo_api_secret)
+    funds = settings.demo_balances
+    always_on = [Part("history"), Part("market")]
+    if settings.fed_symbols:
+        always_on.append(Part("feed"))
+    return DirectorySettings(
+        shards=settings.account_shards,
+        assets=[Asset(code) for code in dict.fromkeys(codes)],
+        instruments=instruments,
+        demo_name="demo",
+        demo_funds=funds,
+        demo_values={asset: amount for asset, amount in funds.items() if asset == settings.cash_asset},
+        demo_secret=_sealed(demo, site),
+        always_on=always_on,
+    )
