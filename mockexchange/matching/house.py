@@ -9,7 +9,6 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 
 from mockexchange.matching.prices import SortedPrices
-from mockexchange.messages.market import BestBidOffer, DepthSnapshot, DepthUpdate
 from mockexchange.messages.orders import Side
 
 Levels = list[tuple[int, int]]
@@ -173,60 +172,33 @@ class House:
         self.bids.changed.clear()
         self.asks.changed.clear()
 
-    def absorb_snapshot(self, snapshot: DepthSnapshot) -> bool:
-        """Replace what was known; return False, and change nothing, when the input is nonsense."""
-        if not _is_sane(snapshot.bids, snapshot.asks):
-            return False
-        self.bids.replace(snapshot.bids)
-        self.asks.replace(snapshot.asks)
-        return True
+    def replace(self, bids: Levels, asks: Levels) -> None:
+        """Take note of the whole displayed depth."""
+        self.bids.replace(bids)
+        self.asks.replace(asks)
 
-    def absorb_update(self, update: DepthUpdate) -> bool:
-        """Take note of changed levels; return False, and change nothing, when the input is nonsense."""
-        if not _is_sane(update.bids, update.asks):
-            return False
-        self._uncross(update.bids, update.asks)
-        for price, quantity in update.bids:
-            self.bids.display(price, quantity)
-        for price, quantity in update.asks:
-            self.asks.display(price, quantity)
-        return True
-
-    def absorb_best(self, update: BestBidOffer) -> bool:
-        """Take note of the best levels; return False, and change nothing, when the input is nonsense."""
-        bids = [(update.bid, update.bid_quantity)] if update.bid_quantity else []
-        asks = [(update.ask, update.ask_quantity)] if update.ask_quantity else []
-        if not _is_sane(bids, asks):
-            return False
-        self._uncross(bids, asks)
-        for price, quantity in bids:
-            self.bids.forget_better(price)
-            self.bids.display(price, quantity)
-        for price, quantity in asks:
-            self.asks.forget_better(price)
-            self.asks.display(price, quantity)
-        return True
-
-    def _uncross(self, bids: Levels, asks: Levels) -> None:
-        best_bid, best_ask = _bests(bids, asks)
+    def display(self, bids: Levels, asks: Levels) -> None:
+        """Take note of displayed quantities; older ones of the other side that these cross are gone."""
+        best_bid, best_ask = best_prices(bids, asks)
         if best_bid:
             self.asks.forget_crossed(best_bid)
         if best_ask:
             self.bids.forget_crossed(best_ask)
+        for price, quantity in bids:
+            self.bids.display(price, quantity)
+        for price, quantity in asks:
+            self.asks.display(price, quantity)
+
+    def forget_better(self, bids: Levels, asks: Levels) -> None:
+        """Forget the levels better than these."""
+        for price, _ in bids:
+            self.bids.forget_better(price)
+        for price, _ in asks:
+            self.asks.forget_better(price)
 
 
-def _bests(bids: Levels, asks: Levels) -> tuple[int, int]:
+def best_prices(bids: Levels, asks: Levels) -> tuple[int, int]:
     """Return the best displayed prices among these levels, 0 where there are none."""
     best_bid = max((price for price, quantity in bids if quantity), default=0)
     best_ask = min((price for price, quantity in asks if quantity), default=0)
     return best_bid, best_ask
-
-
-def _is_sane(bids: Levels, asks: Levels) -> bool:
-    """Whether prices are positive, quantities not negative and the sides do not cross."""
-    for levels in (bids, asks):
-        for price, quantity in levels:
-            if price <= 0 or quantity < 0:
-                return False
-    best_bid, best_ask = _bests(bids, asks)
-    return not best_ask or best_bid < best_ask

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mockexchange.matching.house import House
+from mockexchange.matching.house import House, Levels, best_prices
 from mockexchange.messages.market import BestBidOffer, DepthSnapshot, DepthUpdate, MarketSilent
 
 
@@ -25,15 +25,36 @@ class OutsideMarket:
             self.house.clear()
             self.is_known = False
             return True
+        bids, asks = _levels(update)
+        if not _is_sane(bids, asks):
+            return False
         if isinstance(update, DepthSnapshot):
-            is_sane = self.house.absorb_snapshot(update)
-            self.is_known |= is_sane
+            self.house.replace(bids, asks)
+            self.is_known = True
         elif not self.is_known:
             return True
-        elif isinstance(update, DepthUpdate):
-            is_sane = self.house.absorb_update(update)
         else:
-            is_sane = self.house.absorb_best(update)
-        if is_sane:
-            self.cause = update.cause
-        return is_sane
+            if isinstance(update, BestBidOffer):
+                self.house.forget_better(bids, asks)
+            self.house.display(bids, asks)
+        self.cause = update.cause
+        return True
+
+
+def _levels(update: DepthSnapshot | DepthUpdate | BestBidOffer) -> tuple[Levels, Levels]:
+    """Return what an update says of bids and of asks."""
+    if not isinstance(update, BestBidOffer):
+        return update.bids, update.asks
+    bids = [(update.bid, update.bid_quantity)] if update.bid_quantity else []
+    asks = [(update.ask, update.ask_quantity)] if update.ask_quantity else []
+    return bids, asks
+
+
+def _is_sane(bids: Levels, asks: Levels) -> bool:
+    """Whether prices are positive, quantities not negative and the sides do not cross."""
+    for levels in (bids, asks):
+        for price, quantity in levels:
+            if price <= 0 or quantity < 0:
+                return False
+    best_bid, best_ask = best_prices(bids, asks)
+    return not best_ask or best_bid < best_ask

@@ -75,9 +75,7 @@ def plan(taker: Taker, available: Iterator[Offer], step_size: int, quote_factor:
             break
         quantity = wanted = offered if remaining < 0 else min(remaining, offered)
         if taker.is_market_buy:
-            unit_price = price * quote_factor
-            quantity = _affordable(hold // unit_price, wanted, step_size)
-            hold -= quantity * unit_price
+            quantity = _affordable(hold // (price * quote_factor), wanted, step_size)
             if quantity == 0:
                 rest = RejectReason.HOLD_EXHAUSTED
                 break
@@ -85,6 +83,8 @@ def plan(taker: Taker, available: Iterator[Offer], step_size: int, quote_factor:
             rest = RejectReason.FILL_LIMIT
             break
         matches.append((price, quantity, level, order))
+        if taker.is_market_buy:
+            hold -= quantity * price * quote_factor
         if quantity < wanted:
             rest = RejectReason.HOLD_EXHAUSTED
             break
