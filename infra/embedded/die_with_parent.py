@@ -19,7 +19,10 @@ def main() -> None:
     # The parent may have ended before the kernel was asked.
     if os.getppid() != parent:
         sys.exit(1)
-    os.execvp(program, sys.argv[2:])  # noqa: S606
+    try:
+        os.execvp(program, sys.argv[2:])  # noqa: S606
+    except OSError as error:
+        sys.exit(f"cannot run {program}: {error.strerror}")
 
 
 if __name__ == "__main__":

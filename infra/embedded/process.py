@@ -16,22 +16,24 @@ _POLL_S: Final = 0.05
 _SHIM: Final = Path(__file__).with_name("die_with_parent.py")
 
 
+def bound_to_this_process(argv: Sequence[str]) -> list[str]:
+    """Return the command line of a program that the kernel kills when the thread that starts it ends.
+
+    A tiny Python program asks for that and then becomes `argv`. Asking between fork and exec, as `preexec_fn` does,
+    may deadlock in a process with threads.
+    """
+    return [sys.executable, "-I", "-S", str(_SHIM), str(os.getpid()), *argv]
+
+
 async def spawn(argv: Sequence[str], log_path: Path, env: Mapping[str, str] | None = None) -> Process:
     """Start a program in a session of its own, its output appended to `log_path`; return its process.
 
-    The kernel kills it when the calling thread ends, so call this from the thread that lives as long as the process:
-    the main one. A tiny Python program asks for that and then becomes `argv`. Asking between fork and exec, as
-    `preexec_fn` does, may deadlock in a process with threads.
+    It is killed when the calling thread ends, so call this from the thread that lives as long as the process.
     """
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         return await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-I",
-            "-S",
-            str(_SHIM),
-            str(os.getpid()),
-            *argv,
+            *bound_to_this_process(argv),
             stdin=DEVNULL,
             stdout=log,
             stderr=log,

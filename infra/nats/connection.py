@@ -54,6 +54,11 @@ class Connection:
         """Whether there is a connection now, as far as the client knows."""
         return self.client.is_connected
 
+    def require(self) -> None:
+        """Raise JournalUnavailable if there is no connection now; what is sent then would only wait."""
+        if not self.client.is_connected:
+            raise JournalUnavailable("no connection to NATS")
+
     def jetstream(self) -> JetStreamContext:
         """Return the JetStream interface of this connection."""
         return self.client.jetstream(timeout=_API_TIMEOUT_S)

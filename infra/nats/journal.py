@@ -84,7 +84,7 @@ class NatsJournal:
 
     async def last_sequence(self, subject: str) -> int:
         """Return the stream sequence of the subject's last record, 0 if none."""
-        self._require_connection()
+        self._connection.require()
         try:
             message = await self._connection.jetstream().get_last_msg(JOURNAL_STREAM, subject)
         except NotFoundError as error:
@@ -98,7 +98,7 @@ class NatsJournal:
 
     async def end(self) -> int:
         """Return the sequence of the stream's last record, 0 if empty."""
-        self._require_connection()
+        self._connection.require()
         try:
             info = await self._connection.jetstream().stream_info(JOURNAL_STREAM)
         except Error as error:
@@ -131,7 +131,7 @@ class NatsJournal:
     async def _ensure_inbox(self) -> None:
         if self._inbox:
             return
-        self._require_connection()
+        self._connection.require()
         self._inbox = self._connection.client.new_inbox()
         await self._connection.client.subscribe(f"{self._inbox}.*", cb=self._receive_answer)
 
@@ -144,10 +144,6 @@ class NatsJournal:
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(AppendUnknown("the connection was lost during an append"))
-
-    def _require_connection(self) -> None:
-        if not self._connection.is_connected:
-            raise JournalUnavailable("no connection to NATS")
 
 
 def _sequence_of(answer: Msg) -> int:

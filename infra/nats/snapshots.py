@@ -50,6 +50,7 @@ class NatsSnapshots:
 
     async def save(self, name: str, snapshot: Snapshot) -> None:
         """Store a snapshot in place of the older one. Raises JournalUnavailable."""
+        self._connection.require()
         try:
             sequences = [await self._kept_sequence(name, place) for place in range(_PLACES)]
             # The same state saved twice shall not push the state before it out.
@@ -66,6 +67,7 @@ class NatsSnapshots:
 
     async def load(self, name: str) -> list[Snapshot]:
         """Return the kept snapshots, newest first, without the damaged. Raises JournalUnavailable."""
+        self._connection.require()
         snapshots = []
         for place in range(_PLACES):
             try:
@@ -95,9 +97,12 @@ class NatsSnapshots:
         return Snapshot(sequence, payload)
 
     async def _read_chunks(self, info: ObjectInfo) -> bytes:
-        expected = info.chunks or 0
+        expected, subject = info.chunks or 0, f"$O.{_BUCKET}.C.{info.nuid}"
+        stream = await self._connection.jetstream().stream_info(_STREAM, subjects_filter=subject)
+        if (stream.state.subjects or {}).get(subject, 0) != expected:
+            raise _Damaged("chunks of it are missing")
         chunks: list[bytes] = []
-        reader = JournalReader(self._connection, [f"$O.{_BUCKET}.C.{info.nuid}"], 1, stream=_STREAM)
+        reader = JournalReader(self._connection, [subject], 1, stream=_STREAM)
         try:
             async with asyncio.timeout(_LOAD_TIMEOUT_S):
                 while len(chunks) < expected:
@@ -105,7 +110,7 @@ class NatsSnapshots:
         except TimeoutError as error:
             if not self._connection.is_connected:
                 raise JournalUnavailable("the connection was lost while a snapshot was read") from error
-            raise _Damaged(f"{len(chunks)} of {expected} chunks can be read") from error
+            raise _Damaged(f"only {len(chunks)} of its {expected} chunks can be read") from error
         finally:
             await reader.close()
         return b"".join(chunks)

@@ -1,0 +1,82 @@
+"""Messages that may be lost, on a real nats-server."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from infra.nats.bus import NatsBus
+from tests.support.eventually import TIMEOUT_S, eventually
+from tests.support.servers import NatsServer
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_subscriber_hears_what_is_published_after_it_subscribed(nats_server: NatsServer) -> None:
+    async with nats_server.connection() as first, nats_server.connection() as second:
+        heard: list[tuple[str, bytes]] = []
+        unsubscribe = await NatsBus(first).subscribe("busa.*", lambda *message: heard.append(message))
+        publisher = NatsBus(second)
+        for turn in range(1000):
+            publisher.publish(f"busa.{turn}", b"%d" % turn)
+        await eventually(lambda: len(heard) == 1000)
+        assert heard == [(f"busa.{turn}", b"%d" % turn) for turn in range(1000)]
+        await unsubscribe()
+        publisher.publish("busa.late", b"")
+        await second.client.flush()
+        await first.client.flush()
+        assert len(heard) == 1000
+
+
+async def test_a_request_is_answered_or_ends_with_nothing(nats_server: NatsServer) -> None:
+    async with nats_server.connection() as first, nats_server.connection() as second:
+        asker = NatsBus(second)
+        assert await asker.request("busb.twice", b"nobody", TIMEOUT_S) is None
+        stop = await NatsBus(first).serve("busb.twice", lambda _, payload: payload * 2 if payload else None)
+        assert await asker.request("busb.twice", b"ab", TIMEOUT_S) == b"abab"
+        assert await asker.request("busb.twice", b"", 0.05) is None
+        await stop()
+        assert await asker.request("busb.twice", b"ab", TIMEOUT_S) is None
+
+
+async def test_a_handler_that_fails_does_not_end_its_subscription(nats_server: NatsServer) -> None:
+    async with nats_server.connection() as connection:
+        bus, heard = NatsBus(connection), []
+
+        def handler(_: str, payload: bytes) -> None:
+            heard.append(100 // int(payload))
+
+        unsubscribe = await bus.subscribe("busc", handler)
+        for divisor in (b"10", b"0", b"20"):
+            bus.publish("busc", divisor)
+        await eventually(lambda: heard == [10, 5])
+        await unsubscribe()
+
+
+async def test_without_a_server_messages_are_dropped_and_later_ones_heard(clean_nats_server: NatsServer) -> None:
+    async with clean_nats_server.connection() as connection:
+        bus, heard = NatsBus(connection), []
+        await bus.subscribe("bus.d", lambda _, payload: heard.append(payload))
+        clean_nats_server.kill()
+        await eventually(lambda: not connection.is_connected)
+        bus.publish("bus.d", b"dropped")
+        assert await bus.request("bus.d", b"", TIMEOUT_S) is None
+        clean_nats_server.start()
+        await eventually(lambda: connection.is_connected)
+        bus.publish("bus.d", b"heard")
+        await eventually(lambda: bool(heard))
+        assert heard == [b"heard"]
+
+
+async def test_publishing_to_a_paused_server_neither_waits_nor_grows(clean_nats_server: NatsServer) -> None:
+    async with clean_nats_server.connection() as connection:
+        bus = NatsBus(connection)
+        clean_nats_server.pause()
+        for turn in range(2000):
+            bus.publish("bus.e", b"x" * 50_000)
+            if turn % 100 == 0:
+                await asyncio.sleep(0)
+        assert connection.client.pending_data_size < 5_000_000
+        clean_nats_server.resume()
+        assert await bus.request("bus.e", b"", TIMEOUT_S) is None
