@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import sys
@@ -20,6 +19,7 @@ from infra.nats.journal import NatsJournal
 from infra.nats.snapshots import NatsSnapshots
 from infra.ports import JournalUnavailable
 from infra.settings import Settings, load_settings
+from infra.wall_clock import WallClock
 
 _log: Final = logging.getLogger(__name__)
 
@@ -35,22 +35,6 @@ class Site:
         """Return the settings of the exchange, in this process too."""
         os.environ.update(self.environment)
         return load_settings()
-
-
-class WallClock:
-    """The real clock."""
-
-    def now_ns(self) -> int:
-        """Return nanoseconds since the epoch."""
-        return time.time_ns()
-
-    def monotonic(self) -> float:
-        """Return seconds of a clock that never steps back and does not stand still while a process is stopped."""
-        return time.monotonic()
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)
 
 
 def leave(why: Departure, detail: str) -> NoReturn:
