@@ -1,1 +1,1 @@
-pytest_plugins = ["tests.support.servers", "tests.support.isolation"]
+pytest_plugins = ["tests.support.servers", "tests.support.isolation", "tests.support.ledgers"]

@@ -215,7 +215,8 @@ class Fold:
         taker_side = event.taker_side.opposite if is_maker else event.taker_side
         if order.symbol != symbol or order.side is not taker_side or order.status is OrderStatus.RESERVED:
             raise LedgerBroken("a fill does not fit its order", {"order_id": order.order_id, "trade": event.trade_id})
-        if order.quantity and side.remaining != order.quantity - order.filled - event.quantity:
+        left = order.quantity - order.filled - event.quantity
+        if order.quantity and (side.remaining != left or left < 0):
             raise LedgerBroken(
                 "a fill leaves another quantity than it says",
                 {"order_id": order.order_id, "trade": event.trade_id, "remaining": side.remaining},
