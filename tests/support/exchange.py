@@ -42,8 +42,6 @@ FAR_NS = 10**18
 
 BTC_USDT = Instrument("BTC", "USDT", 8, 8, 2, 5, min_notional=10**8, feed=True)
 ETH_BTC = Instrument("ETH", "BTC", 6, 8, 5, 3, tick_size=5, step_size=10, min_quantity=10)
-ASSETS = (Asset("BTC"), Asset("USDT"), Asset("ETH", 6))
-
 USDT = 10**8
 BTC = 10**8
 
@@ -157,8 +155,10 @@ class Exchange:
         self.last: dict[str, int] = {}
         self.ledger_limits = ledger_limits or LedgerLimits()
         self.intake_limits = IntakeLimits(maker_rate, taker_rate, max_open_orders)
-        listed: list[RegistryEvent] = [*map(AssetListed, ASSETS), *map(InstrumentListed, instruments)]
-        self.register(*listed)
+        assets = {instrument.base: instrument.base_scale for instrument in instruments}
+        assets |= {instrument.quote: instrument.quote_scale for instrument in instruments}
+        self.register(*(AssetListed(Asset(code, scale)) for code, scale in assets.items()))
+        self.register(*map(InstrumentListed, instruments))
         self.books = {instrument.symbol: OrderBook(instrument) for instrument in instruments}
         self.shards = [Shard(self, shard) for shard in range(shards)]
         for shard in self.shards:

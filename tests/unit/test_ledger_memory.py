@@ -88,7 +88,7 @@ def test_recent_fills_are_bounded() -> None:
 def test_transfers_are_remembered_within_their_limit() -> None:
     exchange = exchange_that_keeps(transfers=2)
     shard = exchange.shards[0]
-    requests = [
+    requests: list[Deposit | Withdraw | SetBalance] = [
         Deposit("d", 1, "USDT", 5, 5, 1),
         Withdraw("w", 1, "USDT", 5, 5, 1),
         SetBalance("s", 1, "USDT", 7, -1, 1),
@@ -120,7 +120,9 @@ def test_clearing_history_forgets_all_but_open_orders_and_starting_funds() -> No
     answer = ledger.read_account(1)
     assert answer.balances == before.balances
     assert [(flow.asset, flow.amount, flow.value) for flow in answer.deposits] == [("USDT", 10_000 * USDT, 1)]
-    assert answer.withdrawals == answer.trades == ledger.read_fills(1, "", 0) == []
+    assert not answer.withdrawals
+    assert not answer.trades
+    assert not ledger.read_fills(1, "", 0)
     assert answer.number == before.number
     assert ledger.order(1, filled.order_id) is None
     assert ledger.order(1, resting.order_id) is resting
