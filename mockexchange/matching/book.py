@@ -16,6 +16,7 @@ from mockexchange.matching.fills import FillWriter, TradeIds
 from mockexchange.matching.house import House, HouseSide
 from mockexchange.matching.invariants import check_house, check_matched, check_state
 from mockexchange.matching.outside import OutsideMarket
+from mockexchange.matching.prices import BUY
 from mockexchange.matching.queues import BookOrder, BookSide
 from mockexchange.matching.resting import RestingFiller
 from mockexchange.matching.state import BookState
@@ -29,7 +30,6 @@ from mockexchange.messages.events import (
     BookRecord,
     OrderAccepted,
     OrderCanceled,
-    OrderFilled,
     OrderRejected,
     OrderReserved,
     PriceOverridden,
@@ -50,6 +50,8 @@ class BookLimits(msgspec.Struct, frozen=True):
 
 
 DEFAULT_LIMITS: Final = BookLimits()
+_LIMIT: Final = OrderType.LIMIT
+_GTC: Final = TimeInForce.GTC
 
 
 class OrderBook:
@@ -68,7 +70,6 @@ class OrderBook:
         self._writer = FillWriter(instrument, self._trade_ids)
         self._filler = RestingFiller(self._writer, limits.max_fills)
         self._outside = OutsideMarket()
-        self._print_price = 0
         self._interrupted = False
         self._interrupted_taker = 0
         self._interrupted_print: Print | None = None
@@ -98,7 +99,7 @@ class OrderBook:
     @property
     def last_price(self) -> int:
         """The price of the last trade, print or override; 0 if there was none."""
-        return self._print_price or self._state.last_price
+        return self._state.last_price
 
     def best(self) -> tuple[int, int, int, int]:
         """Return bid, bid quantity, ask and ask quantity of house and accounts together; 0 where there is none."""
@@ -119,58 +120,49 @@ class OrderBook:
         """Take in an order, which must not have been decided before."""
         if now_ns > order.deadline_ns:
             return [_rejected(order, shard, RejectReason.TOO_LATE)]
-        if order.order_type is OrderType.LIMIT:
-            if order.time_in_force is TimeInForce.GTC and not self._is_reached(order.side, order.price):
+        own, house = self._facing(order.side)
+        if order.order_type is _LIMIT:
+            if order.time_in_force is _GTC and not _is_offered(own, house, order.price):
                 return [_accepted(order, shard)]
         elif self.is_stale:
             return [_rejected(order, shard, RejectReason.PRICE_STALE)]
-        return self._place_taker(order, shard)
-
-    def _is_reached(self, side: Side, price: int) -> bool:
-        """Whether the other side offers something at a limit price."""
-        own, house = self._facing(side)
-        ranks, house_ranks = own.prices.ranks, house.open.ranks
-        rank = price * own.prices.sign
-        return (bool(ranks) and ranks[-1] >= rank) or (bool(house_ranks) and house_ranks[-1] >= rank)
+        return self._place_taker(order, shard, own, house)
 
     def _facing(self, side: Side) -> tuple[BookSide, HouseSide]:
         """Return what an order of this side trades with."""
-        if side is Side.BUY:
-            return self._state.asks, self._house.asks
-        return self._state.bids, self._house.bids
+        state, house = self._state, self._house
+        return (state.asks, house.asks) if side is BUY else (state.bids, house.bids)
 
-    def _place_taker(self, order: OrderReserved, shard: int) -> list[BookEvent]:
-        taker = Taker(order, shard, order.quantity or -1)
-        chosen = self._plan(taker)
-        if order.is_post_only and chosen.matches:
+    def _place_taker(self, order: OrderReserved, shard: int, own: BookSide, house: HouseSide) -> list[BookEvent]:
+        taker = Taker(order, shard, order.quantity or -1, order.hold)
+        chosen = self._plan(taker, own, house)
+        matches, rest = chosen
+        if order.is_post_only and matches:
             return [_rejected(order, shard, RejectReason.WOULD_TAKE)]
-        if order.time_in_force is TimeInForce.FOK and chosen.rest is not None:
+        if rest is not None and order.time_in_force is TimeInForce.FOK:
             return [_rejected(order, shard, RejectReason.NOT_FILLABLE)]
         events: list[BookEvent] = [_accepted(order, shard)]
-        self._take(taker, chosen, events)
-        if chosen.rest is None:
+        self._writer.take(taker, chosen, house, events)
+        if rest is None:
             return events
-        if order.order_type is not OrderType.LIMIT or order.time_in_force is not TimeInForce.GTC:
-            events.append(OrderCanceled(order.order_id, order.account, shard, "", chosen.rest, taker.hold))
-        elif chosen.rest is RejectReason.FILL_LIMIT:
+        if order.order_type is not _LIMIT or order.time_in_force is not _GTC:
+            events.append(OrderCanceled(order.order_id, order.account, shard, "", rest, taker.hold))
+        elif rest is RejectReason.FILL_LIMIT:
             self._interrupted = True
             self._interrupted_taker = order.order_id
         return events
 
-    def _plan(self, taker: Taker) -> Plan:
-        available = offers(*self._facing(taker.side))
-        return plan(taker, available, self.instrument.step_size, self._quote_factor, self._limits.max_fills)
-
-    def _take(self, taker: Taker, chosen: Plan, events: list[BookEvent]) -> None:
-        self._writer.take(taker, chosen, self._facing(taker.side)[1], events)
+    def _plan(self, taker: Taker, own: BookSide, house: HouseSide) -> Plan:
+        step_size, max_fills = self.instrument.step_size, self._limits.max_fills
+        return plan(taker, offers(own, house), step_size, self._quote_factor, max_fills)
 
     def cancel(self, cancel: BookCancel, shard: int) -> list[BookEvent]:
         """Cancel a shard's order; nothing happens when it is not open or not that shard's."""
         order = self._state.orders.get(cancel.order_id)
-        if order is None or order.shard != shard:
+        if order is None or order.terms.shard != shard:
             return []
         reason = RejectReason.CANCELED_BY_ADMIN if cancel.by_admin else RejectReason.CANCELED_BY_USER
-        return [OrderCanceled(order.order_id, order.account, shard, cancel.command_id, reason, order.hold)]
+        return [OrderCanceled(cancel.order_id, order.terms.account, shard, cancel.command_id, reason, order.hold)]
 
     def on_market(self, update: MarketUpdate) -> tuple[list[BookEvent], Trade | None]:
         """Hear what the outside market says: the fills it causes, and of a print the line for the tape.
@@ -200,7 +192,7 @@ class OrderBook:
             return [], None
         events: list[BookEvent] = []
         trade_id = self._trade_ids.draw(events)
-        self._print_price = update.price
+        self._state.last_price = update.price
         if self._outside.is_known:
             self._outside.cause = update.cause
             for own, house in self._resting():
@@ -255,10 +247,11 @@ class OrderBook:
         return bid if bid.age > ask.age else ask
 
     def _go_on(self, order: BookOrder, events: list[BookEvent]) -> None:
-        taker = Taker(order, order.shard, order.remaining)
-        chosen = self._plan(taker)
-        self._take(taker, chosen, events)
-        self._interrupted_taker = order.order_id if chosen.rest is RejectReason.FILL_LIMIT else 0
+        taker = Taker(order.terms, order.terms.shard, order.remaining, order.hold)
+        own, house = self._facing(taker.side)
+        chosen = self._plan(taker, own, house)
+        self._writer.take(taker, chosen, house, events)
+        self._interrupted_taker = taker.order_id if chosen[1] is RejectReason.FILL_LIMIT else 0
 
     def _go_on_with_print(self, update: Print, events: list[BookEvent]) -> None:
         self._interrupted_print = None
@@ -299,11 +292,8 @@ class OrderBook:
     def evolve(self, event: BookEvent) -> None:
         """Fold one event, just decided or read from the journal."""
         self._state.evolve(event)
-        match event:
-            case OrderFilled() | PriceOverridden():
-                self._print_price = 0
-            case BookOpened():
-                self._resume()
+        if type(event) is BookOpened:
+            self._resume()
 
     def apply(self, record: BookRecord) -> None:
         """Fold a record read from the journal."""
@@ -315,7 +305,6 @@ class OrderBook:
     def _resume(self) -> None:
         """Bring in line with the journaled state what is not journaled."""
         state = self._state
-        self._print_price = 0
         self._trade_ids.begin_after(state.trade_ids_until)
         left = state.override
         self._show(
@@ -346,6 +335,13 @@ class OrderBook:
         check_house(self._house)
         if not self._interrupted:
             check_matched(self._state, self._house)
+
+
+def _is_offered(own: BookSide, house: HouseSide, price: int) -> bool:
+    """Whether a side offers something at a limit price of the other."""
+    rank = price * own.prices.sign
+    ranks, house_ranks = own.prices.ranks, house.open.ranks
+    return (bool(ranks) and ranks[-1] >= rank) or (bool(house_ranks) and house_ranks[-1] >= rank)
 
 
 def _accepted(order: OrderReserved, shard: int) -> OrderAccepted:

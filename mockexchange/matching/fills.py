@@ -54,20 +54,21 @@ class FillWriter:
 
         The last fill of an order that is complete says so by `remaining` 0 and releases what is left of its hold.
         """
-        last = len(plan.matches) - 1
-        for index, (price, quantity, level, maker) in enumerate(plan.matches):
+        matches, rest = plan
+        last = len(matches) - 1 if rest is None else -1
+        side, is_buy = taker.side, taker.is_buy
+        for index, (price, quantity, level, maker) in enumerate(matches):
             base = quantity * self._base_factor
             quote = price * quantity * self._quote_factor
-            is_last = index == last and plan.rest is None
-            taker_side = self._taker_side(taker, price, quantity, is_last)
+            taker_side = self._taker_side(taker, price, quantity, is_last=index == last)
             if maker is not None:
-                maker_side = self._maker_side(maker, maker.remaining - quantity, base, quote)
+                maker_side = _maker_side(maker, maker.remaining - quantity, quote if is_buy else base)
             else:
                 assert level is not None
                 house.take(level, quantity)
-                maker_side = house_side(taker.shard)
+                maker_side = _house_side(taker.shard)
             trade_id = self._trade_ids.draw(events)
-            events.append(OrderFilled(trade_id, price, quantity, base, quote, taker.side, taker_side, maker_side, 0))
+            events.append(OrderFilled(trade_id, price, quantity, base, quote, side, taker_side, maker_side, 0))
 
     def fill_resting(
         self, maker: BookOrder, remaining: int, quantity: int, cause: int, events: list[BookEvent]
@@ -76,36 +77,49 @@ class FillWriter:
         price = maker.price
         base = quantity * self._base_factor
         quote = price * quantity * self._quote_factor
-        maker_side = self._maker_side(maker, remaining, base, quote)
+        maker_side = _maker_side(maker, remaining, base if maker.is_buy else quote)
+        taker_side = _house_side(maker.terms.shard)
         trade_id = self._trade_ids.draw(events)
-        taker_side = maker.side.opposite
         events.append(
-            OrderFilled(trade_id, price, quantity, base, quote, taker_side, house_side(maker.shard), maker_side, cause)
+            OrderFilled(
+                trade_id,
+                price,
+                quantity,
+                base,
+                quote,
+                Side.SELL if maker.is_buy else Side.BUY,
+                taker_side,
+                maker_side,
+                cause,
+            )
         )
 
-    def _taker_side(self, taker: Taker, price: int, quantity: int, is_last: bool) -> FillSide:
-        release = 0
+    def _taker_side(self, taker: Taker, price: int, quantity: int, *, is_last: bool) -> FillSide:
         base = quantity * self._base_factor
         quote = price * quantity * self._quote_factor
-        if taker.side is Side.BUY:
-            fee, spent = fee_of(base, taker.rate), quote
+        release = 0
+        if taker.is_buy:
+            received, spent = base, quote
             if taker.limit:
-                release = (taker.limit - price) * quantity * self._quote_factor
+                release = taker.limit * quantity * self._quote_factor - quote
         else:
-            fee, spent = fee_of(quote, taker.rate), base
+            received, spent = quote, base
         taker.hold -= spent + release
         if taker.remaining > 0:
             taker.remaining -= quantity
         if is_last:
             release += taker.hold
             taker.hold = taker.remaining = 0
+        fee = fee_of(received, taker.rate)
         return FillSide(taker.order_id, taker.account, taker.shard, fee, release, taker.remaining)
 
-    def _maker_side(self, maker: BookOrder, remaining: int, base: int, quote: int) -> FillSide:
-        received = base if maker.side is Side.BUY else quote
-        return FillSide(maker.order_id, maker.account, maker.shard, fee_of(received, maker.maker_rate), 0, remaining)
+
+def _maker_side(maker: BookOrder, remaining: int, received: int) -> FillSide:
+    """Return a resting order's side of a fill at its own price, where nothing is to be released."""
+    terms = maker.terms
+    return FillSide(terms.order_id, terms.account, terms.shard, fee_of(received, terms.maker_rate), 0, remaining)
 
 
-def house_side(shard: int) -> FillSide:
+def _house_side(shard: int) -> FillSide:
     """Return the house's side of a fill; it stands on its counterparty's shard."""
     return FillSide(0, HOUSE, shard, 0, 0, 0)

@@ -20,11 +20,13 @@ def check_state(state: BookState, instrument: Instrument) -> None:
         for price, level in own.levels.items():
             resting += _check_level(price, level)
             for order in level:
-                assert order.side is side, f"order {order.order_id} rests on the wrong side"
-                assert state.orders.get(order.order_id) is order, f"order {order.order_id} rests but is not open"
+                assert order.terms.side is side, f"order {order.terms.order_id} rests on the wrong side"
+                assert state.orders.get(order.terms.order_id) is order, (
+                    f"order {order.terms.order_id} rests but is not open"
+                )
                 _check_order(order, instrument)
     assert resting == len(state.orders), f"{len(state.orders)} orders are open, {resting} rest"
-    assert list(state.orders) == [order.order_id for order in sorted(state.orders.values(), key=lambda o: o.age)]
+    assert list(state.orders) == [order.terms.order_id for order in sorted(state.orders.values(), key=lambda o: o.age)]
     if state.override is not None:
         assert state.override.bid_quantity >= 0, "more was taken than the override gave"
         assert state.override.ask_quantity >= 0, "more was taken than the override gave"
@@ -45,14 +47,16 @@ def _check_level(price: int, level: PriceLevel) -> int:
 
 
 def _check_order(order: BookOrder, instrument: Instrument) -> None:
-    assert order.order_type is OrderType.LIMIT, f"order {order.order_id} must not rest"
-    assert order.time_in_force is TimeInForce.GTC, f"order {order.order_id} must not rest"
-    assert 0 < order.remaining <= order.quantity, f"order {order.order_id} has {order.remaining} left"
-    if order.side is Side.BUY:
+    terms = order.terms
+    assert (order.is_buy, order.price) == (terms.side is Side.BUY, terms.price)
+    assert terms.order_type is OrderType.LIMIT, f"order {terms.order_id} must not rest"
+    assert terms.time_in_force is TimeInForce.GTC, f"order {terms.order_id} must not rest"
+    assert 0 < order.remaining <= terms.quantity, f"order {terms.order_id} has {order.remaining} left"
+    if order.is_buy:
         expected = instrument.quote_amount(order.price, order.remaining)
     else:
         expected = instrument.base_amount(order.remaining)
-    assert order.hold == expected, f"order {order.order_id} holds {order.hold}, not {expected}"
+    assert order.hold == expected, f"order {terms.order_id} holds {order.hold}, not {expected}"
 
 
 def _check_prices(prices: SortedPrices, expected: set[int]) -> None:
@@ -89,4 +93,6 @@ def _check_not_reached(own: BookSide, facing: HouseSide) -> None:
     level, order = facing.best, own.first
     if level is not None and order is not None:
         sign = own.prices.sign
-        assert level.price * sign > order.price * sign, f"the house's {level.price} reaches order {order.order_id}"
+        assert level.price * sign > order.price * sign, (
+            f"the house's {level.price} reaches order {order.terms.order_id}"
+        )

@@ -7,87 +7,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
-from mockexchange.matching.prices import SortedPrices
+from mockexchange.matching.prices import BUY, SortedPrices
 from mockexchange.messages.events import OrderAccepted
-from mockexchange.messages.orders import OrderType, Side, TimeInForce
-
-
-class OrderState(msgspec.Struct, array_like=True, frozen=True):
-    """A resting order in a snapshot."""
-
-    order_id: int
-    account: int
-    shard: int
-    side: Side
-    order_type: OrderType
-    time_in_force: TimeInForce
-    price: int
-    quantity: int
-    remaining: int
-    hold: int
-    maker_rate: int
-    taker_rate: int
+from mockexchange.messages.orders import Side
 
 
 class BookOrder:
     """An order the book has accepted. `remaining` is -1 for one by quote amount; `age` rises with acceptance."""
 
-    __slots__ = (
-        "account",
-        "age",
-        "following",
-        "hold",
-        "level",
-        "maker_rate",
-        "order_id",
-        "order_type",
-        "preceding",
-        "price",
-        "quantity",
-        "remaining",
-        "shard",
-        "side",
-        "taker_rate",
-        "time_in_force",
-    )
+    __slots__ = ("age", "following", "hold", "is_buy", "level", "preceding", "price", "remaining", "terms")
 
-    def __init__(self, terms: OrderAccepted | OrderState, remaining: int, age: int) -> None:
-        self.order_id = terms.order_id
-        self.account = terms.account
-        self.shard = terms.shard
-        self.side = terms.side
-        self.order_type = terms.order_type
-        self.time_in_force = terms.time_in_force
+    def __init__(self, terms: OrderAccepted, remaining: int, hold: int, age: int) -> None:
+        self.terms = terms
+        self.is_buy = terms.side is BUY
         self.price = terms.price
-        self.quantity = terms.quantity
         self.remaining = remaining
-        self.hold = terms.hold
-        self.maker_rate = terms.maker_rate
-        self.taker_rate = terms.taker_rate
+        self.hold = hold
         self.age = age
         self.level: PriceLevel | None = None
         self.preceding: BookOrder | None = None
         self.following: BookOrder | None = None
-
-    @property
-    def state(self) -> OrderState:
-        """All that must be kept of it."""
-        return OrderState(
-            self.order_id,
-            self.account,
-            self.shard,
-            self.side,
-            self.order_type,
-            self.time_in_force,
-            self.price,
-            self.quantity,
-            self.remaining,
-            self.hold,
-            self.maker_rate,
-            self.taker_rate,
-        )
 
 
 class PriceLevel:

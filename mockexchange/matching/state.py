@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from mockexchange.matching.queues import BookOrder, BookSide, OrderState
+from mockexchange.matching.prices import BUY
+from mockexchange.matching.queues import BookOrder, BookSide
 from mockexchange.messages.events import (
     Applied,
     BookClosed,
@@ -28,6 +29,16 @@ from mockexchange.messages.events import (
 from mockexchange.messages.orders import OrderType, Side, TimeInForce
 
 SNAPSHOT_VERSION: Final = 1
+_LIMIT: Final = OrderType.LIMIT
+_GTC: Final = TimeInForce.GTC
+
+
+class OrderState(msgspec.Struct, array_like=True, frozen=True):
+    """A resting order: as it was accepted, and what is left of it."""
+
+    terms: OrderAccepted
+    remaining: int
+    hold: int
 
 
 class OverrideState(msgspec.Struct, array_like=True, frozen=True):
@@ -44,7 +55,7 @@ class BookSnapshot(msgspec.Struct, array_like=True, frozen=True):
     version: int
     applied: list[tuple[int, Applied]]
     trade_ids_until: int
-    last_price: int
+    traded_price: int
     override: OverrideState | None
     orders: list[OrderState]
 
@@ -52,10 +63,20 @@ class BookSnapshot(msgspec.Struct, array_like=True, frozen=True):
 class BookState:
     """Resting orders, how far the shards' channels are worked off, and what else the journal says.
 
-    `last_price` is that of the last fill or override.
+    `traded_price` is that of the last fill or override; in `last_price`, which is not journaled, prints count too.
     """
 
-    __slots__ = ("_accepted", "applied", "asks", "bids", "last_price", "orders", "override", "trade_ids_until")
+    __slots__ = (
+        "_accepted",
+        "applied",
+        "asks",
+        "bids",
+        "last_price",
+        "orders",
+        "override",
+        "trade_ids_until",
+        "traded_price",
+    )
 
     def __init__(self) -> None:
         self.orders: dict[int, BookOrder] = {}
@@ -63,7 +84,7 @@ class BookState:
         self.asks = BookSide(Side.SELL)
         self.applied: dict[int, Applied] = {}
         self.trade_ids_until = 0
-        self.last_price = 0
+        self.traded_price = self.last_price = 0
         self.override: OverrideState | None = None
         self._accepted = 0
 
@@ -73,9 +94,8 @@ class BookState:
         bids, asks = self.bids.prices, self.asks.prices
         return bool(bids.ranks and asks.ranks) and bids.best >= asks.best
 
-    def side(self, side: Side) -> BookSide:
-        """Return one side of the book."""
-        return self.bids if side is Side.BUY else self.asks
+    def _side_of(self, order: BookOrder) -> BookSide:
+        return self.bids if order.is_buy else self.asks
 
     def evolve(self, event: BookEvent) -> None:
         """Fold one event."""
@@ -92,18 +112,19 @@ class BookState:
                 self.trade_ids_until = until
             case PriceOverridden(price, bid_quantity, ask_quantity):
                 self.override = OverrideState(price, bid_quantity, ask_quantity)
-                self.last_price = price
+                self.traded_price = self.last_price = price
             case PriceReleased():
                 self.override = None
 
     def _accept(self, event: OrderAccepted) -> None:
         self._accepted += 1
-        self._put(BookOrder(event, event.quantity or -1, self._accepted))
+        self._put(BookOrder(event, event.quantity or -1, event.hold, self._accepted))
 
     def _put(self, order: BookOrder) -> None:
-        self.orders[order.order_id] = order
-        if order.order_type is OrderType.LIMIT and order.time_in_force is TimeInForce.GTC:
-            self.side(order.side).add(order)
+        terms = order.terms
+        self.orders[terms.order_id] = order
+        if terms.time_in_force is _GTC and terms.order_type is _LIMIT:
+            self._side_of(order).add(order)
 
     def _fill(self, event: OrderFilled) -> None:
         taker, maker = event.taker, event.maker
@@ -113,27 +134,27 @@ class BookState:
             self._settle(maker, event)
         if self.override is not None and not (taker.order_id and maker.order_id):
             self._use_override(self.override, event)
-        self.last_price = event.price
+        self.traded_price = self.last_price = event.price
 
     def _settle(self, side: FillSide, event: OrderFilled) -> None:
         """Book what a fill does to one order."""
         order = self.orders[side.order_id]
-        order.hold -= side.release + (event.quote if order.side is Side.BUY else event.base)
+        order.hold -= side.release + (event.quote if order.is_buy else event.base)
         if side.remaining == 0:
             self._remove(order)
         elif order.level is not None:
-            self.side(order.side).reduce(order, side.remaining)
+            self._side_of(order).reduce(order, side.remaining)
         else:
             order.remaining = side.remaining
 
     def _remove(self, order: BookOrder) -> None:
-        del self.orders[order.order_id]
+        del self.orders[order.terms.order_id]
         if order.level is not None:
-            self.side(order.side).remove(order)
+            self._side_of(order).remove(order)
 
     def _use_override(self, left: OverrideState, event: OrderFilled) -> None:
         """Book what an account took of the overridden market."""
-        buyer = event.taker if event.taker_side is Side.BUY else event.maker
+        buyer = event.taker if event.taker_side is BUY else event.maker
         if buyer.order_id:
             self.override = OverrideState(left.price, left.bid_quantity, left.ask_quantity - event.quantity)
         else:
@@ -146,9 +167,9 @@ class BookState:
                 SNAPSHOT_VERSION,
                 sorted(self.applied.items()),
                 self.trade_ids_until,
-                self.last_price,
+                self.traded_price,
                 self.override,
-                [order.state for order in self.orders.values()],
+                [OrderState(order.terms, order.remaining, order.hold) for order in self.orders.values()],
             )
         )
 
@@ -161,11 +182,11 @@ class BookState:
         state = cls()
         state.applied = dict(snapshot.applied)
         state.trade_ids_until = snapshot.trade_ids_until
-        state.last_price = snapshot.last_price
+        state.traded_price = state.last_price = snapshot.traded_price
         state.override = snapshot.override
         for order in snapshot.orders:
             state._accepted += 1
-            state._put(BookOrder(order, order.remaining, state._accepted))
+            state._put(BookOrder(order.terms, order.remaining, order.hold, state._accepted))
         return state
 
     def hash(self) -> bytes:

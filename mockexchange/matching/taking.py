@@ -6,13 +6,17 @@ At equal price the house goes before the accounts' orders, which is the honest s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final
 
 from mockexchange.matching.house import HouseLevel, HouseSide
+from mockexchange.matching.prices import BUY
 from mockexchange.matching.queues import BookOrder, BookSide
-from mockexchange.messages.events import OrderReserved
-from mockexchange.messages.orders import OrderType, Side
+from mockexchange.messages.events import OrderAccepted, OrderReserved
+from mockexchange.messages.orders import OrderType
 from mockexchange.messages.refusals import RejectReason
+
+_LIMIT: Final = OrderType.LIMIT
+_NO_LIQUIDITY: Final = RejectReason.NO_LIQUIDITY
 
 Offer = tuple[int, int, HouseLevel | None, BookOrder | None]
 """Price, quantity, and whose it is."""
@@ -24,25 +28,22 @@ class Taker:
     `limit` is 0 for a market order, `remaining` -1 for one by quote amount.
     """
 
-    __slots__ = ("account", "hold", "is_market_buy", "limit", "order_id", "rate", "remaining", "shard", "side")
+    __slots__ = ("account", "hold", "is_buy", "limit", "order_id", "rate", "remaining", "shard", "side")
 
-    def __init__(self, order: OrderReserved | BookOrder, shard: int, remaining: int) -> None:
+    def __init__(self, order: OrderReserved | OrderAccepted, shard: int, remaining: int, hold: int) -> None:
         self.order_id = order.order_id
         self.account = order.account
         self.shard = shard
         self.side = order.side
-        self.limit = order.price if order.order_type is OrderType.LIMIT else 0
+        self.is_buy = order.side is BUY
+        self.limit = order.price if order.order_type is _LIMIT else 0
         self.rate = order.taker_rate
         self.remaining = remaining
-        self.hold = order.hold
-        self.is_market_buy = self.limit == 0 and order.side is Side.BUY
+        self.hold = hold
 
 
-class Plan(NamedTuple):
-    """The offers to take, each with the quantity to take of it, and why the rest finds none (None: no rest)."""
-
-    matches: list[Offer]
-    rest: RejectReason | None
+Plan = tuple[list[Offer], RejectReason | None]
+"""The offers to take, each with the quantity to take of it, and why the rest finds none (None: no rest)."""
 
 
 def offers(own: BookSide, house: HouseSide) -> Iterator[Offer]:
@@ -68,13 +69,14 @@ def plan(taker: Taker, available: Iterator[Offer], step_size: int, quote_factor:
     """Choose what the taker takes: the best offers within its limit, its quantity and its hold."""
     matches: list[Offer] = []
     remaining, hold, limit = taker.remaining, taker.hold, taker.limit
-    is_buy = taker.side is Side.BUY
-    rest = RejectReason.NO_LIQUIDITY
+    is_buy = taker.is_buy
+    is_market_buy = is_buy and not limit
+    rest = _NO_LIQUIDITY
     for price, offered, level, order in available:
         if limit and (price > limit if is_buy else price < limit):
             break
         quantity = wanted = offered if remaining < 0 else min(remaining, offered)
-        if taker.is_market_buy:
+        if is_market_buy:
             quantity = _affordable(hold // (price * quote_factor), wanted, step_size)
             if quantity == 0:
                 rest = RejectReason.HOLD_EXHAUSTED
@@ -83,7 +85,7 @@ def plan(taker: Taker, available: Iterator[Offer], step_size: int, quote_factor:
             rest = RejectReason.FILL_LIMIT
             break
         matches.append((price, quantity, level, order))
-        if taker.is_market_buy:
+        if is_market_buy:
             hold -= quantity * price * quote_factor
         if quantity < wanted:
             rest = RejectReason.HOLD_EXHAUSTED
@@ -91,10 +93,10 @@ def plan(taker: Taker, available: Iterator[Offer], step_size: int, quote_factor:
         if remaining > 0:
             remaining -= quantity
             if remaining == 0:
-                return Plan(matches, None)
+                return matches, None
     if remaining < 0 and matches and hold < matches[-1][0] * quote_factor * step_size:
-        return Plan(matches, None)
-    return Plan(matches, rest)
+        return matches, None
+    return matches, rest
 
 
 def _affordable(affordable: int, wanted: int, step_size: int) -> int:

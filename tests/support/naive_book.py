@@ -99,6 +99,8 @@ class NaiveBook:
         is_unknown = self.instrument.feed and not self.is_known and self.override_market is None
         if terms.order_type is OrderType.MARKET and is_unknown:
             return RejectReason.PRICE_STALE
+        if not terms.is_post_only and terms.time_in_force is not TimeInForce.FOK:
+            return None
         trial = copy.deepcopy(self)
         trial.accept(NaiveOrder(terms, shard))
         fills = [event for event in trial.events if isinstance(event, OrderFilled)]
