@@ -374,6 +374,7 @@ class _Audit:
         }
         self.sum_shards()
         self.compare_holds()
+        self.look_at_open_orders()
         return report
 
     def sum_shards(self) -> None:
@@ -395,6 +396,13 @@ class _Audit:
         for asset, amount in clearing.items():
             if amount:
                 self.blame(f"clearing sums to {amount} {asset}")
+
+    def look_at_open_orders(self) -> None:
+        for order_id, order in self.report.open_orders.items():
+            terms = order.reserved
+            rests = terms.order_type is OrderType.LIMIT and terms.time_in_force is TimeInForce.GTC
+            if order.status == "open" and not rests:
+                self.blame(f"order {order_id} does not rest, but is open")
 
     def compare_holds(self) -> None:
         holds: dict[tuple[int, str], int] = defaultdict(int)
