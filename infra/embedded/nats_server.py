@@ -27,21 +27,25 @@ INTERNAL_USER: Final = "mockexchange"
 # The secrets are random and long, so what a costly hash protects, a guessable password, does not occur;
 # the server checks a hash for every connection, and again for every one that is open when it reloads.
 _BCRYPT_ROUNDS: Final = 5
-_TEBIBYTE: Final = 1 << 40
+# A disk that is full to the last byte leaves the server's store unwritable until it is started anew, so it must
+# refuse before.
+_SPARED_BYTES: Final = 256 * 1024 * 1024
+_SPARED_PART: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class NatsServerConfig:
     """What the embedded server is told. `sync_interval`: "always", or how long a write may wait for the disk ("1s").
 
-    `directory` holds the configuration, the users and the store; `host` is where the server listens.
+    `directory` holds the configuration, the users and the store; `host` is where the server listens. The store may
+    grow to `max_store_bytes`, by default to nearly what the disk has room for when the server starts.
     """
 
     directory: Path
     port: int
     password: str
     sync_interval: str = "1s"
-    max_store_bytes: int = _TEBIBYTE
+    max_store_bytes: int | None = None
     host: str = "127.0.0.1"
 
     @property
@@ -86,7 +90,7 @@ def binary_path() -> str:
 def prepare(config: NatsServerConfig) -> list[str]:
     """Write the configuration and return the command line. Users written before are kept."""
     config.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    if not config.users_path.exists():
+    if not config.users_path.exists() or _internal_entry(config) not in config.users_path.read_text("utf-8"):
         write_users(config, [])
     replace_private(config.config_path, _config_text(config))
     return [binary_path(), "--config", str(config.config_path)]
@@ -94,8 +98,7 @@ def prepare(config: NatsServerConfig) -> list[str]:
 
 def write_users(config: NatsServerConfig, users: Sequence[NatsUser]) -> None:
     """Replace the users file by the internal user and these. A running server learns of it by `reload_users`."""
-    entries = [f"{{user: {_quoted(INTERNAL_USER)}, password: {_quoted(config.password)}}}"]
-    entries += [_user_entry(user) for user in users]
+    entries = [_internal_entry(config), *(_user_entry(user) for user in users)]
     replace_private(config.users_path, "users: [\n  " + "\n  ".join(entries) + "\n]\n")
 
 
@@ -139,7 +142,7 @@ ping_max: 2
 jetstream {{
   store_dir: {_quoted(str(config.directory))}
   max_memory_store: 256MB
-  max_file_store: {config.max_store_bytes}
+  max_file_store: {config.max_store_bytes or _room_for_store(config.directory)}
   sync_interval: {_quoted(config.sync_interval)}
 }}
 authorization {{
@@ -147,6 +150,17 @@ authorization {{
   include {_quoted(config.users_path.name)}
 }}
 """
+
+
+def _room_for_store(directory: Path) -> int:
+    """Return what the store takes now and may take more, in bytes."""
+    stored = sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+    free = shutil.disk_usage(directory).free
+    return max(stored + free - max(free // _SPARED_PART, _SPARED_BYTES), 1)
+
+
+def _internal_entry(config: NatsServerConfig) -> str:
+    return f"{{user: {_quoted(INTERNAL_USER)}, password: {_quoted(config.password)}}}"
 
 
 def _user_entry(user: NatsUser) -> str:

@@ -23,6 +23,9 @@ _API_TIMEOUT_S: Final = 5.0
 _PENDING_BYTES: Final = 8 * 1024 * 1024
 _UNSENT_BYTES: Final = 4 * 1024 * 1024
 
+EXPECTED_HEADER: Final = "Nats-Expected-Last-Subject-Sequence"
+_RECORD_HEADERS: Final = f"NATS/1.0\r\n{EXPECTED_HEADER}:".encode()
+
 
 class _Client(nats.aio.client.Client):
     async def _process_err(self, err_msg: str) -> None:
@@ -32,6 +35,14 @@ class _Client(nats.aio.client.Client):
             await super()._process_err(err_msg)
         else:
             await self._process_op_err(Error(f"nats: {err_msg}"))
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        # A record is delivered with the header it was appended with. Nobody needs it, and parsing it took
+        # a third of the time of a replay.
+        if headers is not None and headers.startswith(_RECORD_HEADERS):
+            return None
+        parsed: dict[str, str] | None = await super()._process_headers(headers)
+        return parsed
 
 
 class Connection:

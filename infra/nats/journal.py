@@ -12,7 +12,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js.errors import NotFoundError
 
-from infra.nats.connection import Connection
+from infra.nats.connection import EXPECTED_HEADER, Connection
 from infra.nats.reader import JournalReader
 from infra.ports import AppendUnknown, Fenced, JournalMessage, JournalUnavailable
 from mockexchange.messages.subjects import JOURNAL_STREAM
@@ -21,7 +21,6 @@ APPEND_TIMEOUT_S: Final = 5.0
 # A payload beyond the server's limit of 1 MiB would cost the connection.
 MAX_PAYLOAD_BYTES: Final = 900_000
 
-_EXPECTED: Final = "Nats-Expected-Last-Subject-Sequence"
 _NO_RESPONDERS: Final = "503"
 _NO_MESSAGE: Final = 10037
 
@@ -79,7 +78,7 @@ class NatsJournal:
     async def append(self, subject: str, payload: bytes, expected: int) -> int:
         """Append one record; see `infra.ports.Journal`."""
         assert len(payload) <= MAX_PAYLOAD_BYTES, f"a record of {len(payload)} bytes is too large"
-        answer = await self._publish(subject, payload, {_EXPECTED: str(expected)})
+        answer = await self._publish(subject, payload, {EXPECTED_HEADER: str(expected)})
         return _sequence_of(answer)
 
     async def last_sequence(self, subject: str) -> int:

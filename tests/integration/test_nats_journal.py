@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from pathlib import Path
 
 import pytest
 from nats.js.errors import APIError
 
+from infra.embedded.nats_server import prepare
 from infra.nats.connection import Connection, connect
 from infra.nats.journal import NatsJournal
 from infra.nats.stream import ensure_stream
@@ -144,6 +147,28 @@ async def test_a_full_stream_refuses_and_keeps_what_it_has(connection: Connectio
     assert await journal.last_sequence(BTC) == await journal.end() == last
     await ensure_stream(connection, max_bytes=200_000)
     assert await journal.append(BTC, b"x" * 5000, last) == last + 1
+
+
+async def test_a_full_store_refuses_and_with_room_it_goes_on(tmp_path: Path) -> None:
+    server = NatsServer(tmp_path, max_store_bytes=2_000_000)
+    server.start()
+    try:
+        await server.wait_ready()
+        async with server.with_stores() as connection:
+            journal, last = NatsJournal(connection), 0
+            with pytest.raises(JournalUnavailable, match="resource"):  # noqa: PT012
+                for _ in range(300):
+                    last = await journal.append(BTC, b"x" * 20_000, last)
+            assert last > 50
+            assert await journal.end() == last
+        server.kill()
+        prepare(dataclasses.replace(server.config, max_store_bytes=4_000_000))
+        server.start()
+        await server.wait_ready()
+        async with server.connection() as connection:
+            assert await NatsJournal(connection).append(BTC, b"room", last) == last + 1
+    finally:
+        server.kill()
 
 
 async def test_records_can_be_neither_deleted_nor_purged(connection: Connection, journal: NatsJournal) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,7 @@ import nats
 import pytest
 from nats.aio.client import Client
 
-from infra.embedded.nats_server import NatsUser, hash_password, reload_users, write_users
+from infra.embedded.nats_server import NatsUser, hash_password, prepare, reload_users, wait_ready, write_users
 from infra.nats.bus import NatsBus
 from infra.nats.connection import Connection
 from tests.support.eventually import TIMEOUT_S, eventually
@@ -183,6 +184,18 @@ async def test_users_are_known_again_after_a_restart(clean_nats_server: NatsServ
     await clean_nats_server.restart()
     async with outsider(clean_nats_server, BOB) as bob:
         assert bob.client.is_connected
+
+
+async def test_another_internal_password_replaces_the_users_of_the_old_one(clean_nats_server: NatsServer) -> None:
+    config = dataclasses.replace(clean_nats_server.config, password="another")
+    write_users(clean_nats_server.config, [ALICE])
+    prepare(clean_nats_server.config)
+    assert ALICE.api_key in config.users_path.read_text()
+    prepare(config)
+    clean_nats_server.kill()
+    clean_nats_server.start()
+    await wait_ready(config, TIMEOUT_S)
+    assert ALICE.api_key not in config.users_path.read_text()
 
 
 async def test_only_the_owner_may_read_the_files_with_secrets(clean_nats_server: NatsServer) -> None:

@@ -73,7 +73,7 @@ class Server:
 
 
 class NatsServer(Server):
-    def __init__(self, directory: Path, sync_interval: str = "1s", max_store_bytes: int = 1 << 33) -> None:
+    def __init__(self, directory: Path, sync_interval: str = "1s", max_store_bytes: int | None = None) -> None:
         self.config = NatsServerConfig(directory / "nats", free_port(), "internal", sync_interval, max_store_bytes)
         super().__init__(nats_program.prepare(self.config), directory / "nats.log")
 
