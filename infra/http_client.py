@@ -1,0 +1,49 @@
+"""One request to the gateway, without proxies and without a library that the standard one has."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+
+class HttpAnswer(NamedTuple):
+    """A status and the decoded JSON body, or its text where it is no JSON."""
+
+    status: int
+    body: Any
+
+
+class NoAnswer(Exception):
+    """Nobody answered in time."""
+
+
+def request(
+    method: str, url: str, *, key: str | None = None, body: object = None, timeout_s: float = 10.0
+) -> HttpAnswer:
+    """Send a request with a JSON body and return the answer, whatever its status. Raises NoAnswer."""
+    parts = urlsplit(url)
+    headers = {"Accept": "application/json"}
+    if key is not None:
+        headers["x-api-key"] = key
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    assert parts.hostname is not None
+    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    try:
+        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+        connection.request(method, path, None if body is None else json.dumps(body).encode(), headers)
+        answer = connection.getresponse()
+        return HttpAnswer(answer.status, _decoded(answer.read()))
+    except (OSError, http.client.HTTPException) as error:
+        raise NoAnswer(f"nobody answers at {parts.netloc}: {error}") from error
+    finally:
+        connection.close()
+
+
+def _decoded(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except ValueError:
+        return content.decode(errors="replace")

@@ -1,0 +1,141 @@
+"""`mockx up`: runs all parts of an exchange until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+from rich.console import Console
+
+from infra.credentials import NATS_USER, credentials_for
+from infra.data_directory import locked_data_directory
+from infra.http_client import HttpAnswer, NoAnswer, request
+from infra.nats.connection import connect
+from infra.nats.journal import NatsJournal
+from infra.nats_users import NatsUsers
+from infra.parts import Exchange, last_lines
+from infra.problem import Problem
+from infra.settings import Settings
+from infra.supervisor import PartFailed, Supervisor
+from infra.wall_clock import WallClock
+from mockexchange.cli.banner import banner
+from mockexchange.cli.console import Narrator
+
+HEALTH_TIMEOUT_S: Final = 60.0
+LINES_SHOWN: Final = 15
+EXIT_FORCED: Final = 130
+
+_POLL_S: Final = 0.1
+
+
+class NotHealthy(Problem):
+    """The parts run, and yet the exchange does not get well."""
+
+
+def run_up(settings: Settings, console: Console) -> int:
+    """Run the exchange until SIGINT or SIGTERM; return 0 once all parts have stopped."""
+    with locked_data_directory(settings.data_dir):
+        exchange = Exchange(settings, credentials_for(settings))
+        exchange.prepare_logs()
+        narrator = Narrator(console, exchange.log_path("up"))
+        try:
+            asyncio.run(_Run(exchange, narrator).until_stopped())
+        except PartFailed as failure:
+            _show_log(exchange, failure.part, narrator)
+            raise
+        finally:
+            narrator.close()
+    return 0
+
+
+@dataclass
+class _Run:
+    """One run, from the first part's start to the last one's end."""
+
+    exchange: Exchange
+    narrator: Narrator
+
+    async def until_stopped(self) -> None:
+        """Start everything, then wait for a signal; stop everything in any case."""
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, _stop_or_leave, stopped)
+        await self.exchange.check_ports()
+        supervisor = Supervisor(self.exchange.parts(), WallClock(), self.narrator.hear)
+        work = asyncio.create_task(self._work(supervisor))
+        stopping = asyncio.create_task(stopped.wait())
+        try:
+            await asyncio.wait([work, stopping], return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            self.narrator.settle()
+            for task in (work, stopping):
+                task.cancel()
+            await asyncio.gather(work, stopping, return_exceptions=True)
+            await supervisor.stop()
+
+    async def _work(self, supervisor: Supervisor) -> None:
+        await supervisor.start()
+        duties = [supervisor.watch(), self._announce()]
+        if self.exchange.settings.nats_url is None:
+            duties.append(self._keep_nats_users())
+        await _together(duties)
+
+    async def _announce(self) -> None:
+        await self._become_healthy()
+        self.narrator.settle()
+        self.narrator.say(banner(self.exchange.settings, self.exchange.credentials))
+
+    async def _become_healthy(self) -> None:
+        self.narrator.wait_for("the exchange to be well")
+        url = f"{self.exchange.settings.gateway_url}/health"
+        deadline = asyncio.get_running_loop().time() + HEALTH_TIMEOUT_S
+        answer: HttpAnswer | None = None
+        while answer is None or answer.status != 200:
+            if asyncio.get_running_loop().time() > deadline:
+                said = "nothing" if answer is None else f"{answer.status} {answer.body}"
+                raise NotHealthy(f"the exchange is not well after {HEALTH_TIMEOUT_S:.0f} s; /health answers {said}")
+            await asyncio.sleep(_POLL_S)
+            with suppress(NoAnswer):
+                answer = await asyncio.to_thread(request, "GET", url, timeout_s=3.0)
+
+    async def _keep_nats_users(self) -> None:
+        config = self.exchange.nats_config
+        connection = await connect(config.url, NATS_USER, config.password, "up")
+        users = NatsUsers(config, self.exchange.credentials.seal_key, self.exchange.reload_nats_users)
+        try:
+            await users.follow(NatsJournal(connection))
+        finally:
+            await connection.close()
+
+
+async def _together(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
+    """Run coroutines until all have ended or one has failed; none is left running."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _stop_or_leave(stopped: asyncio.Event) -> None:
+    """Ask for an orderly stop; at the second signal leave at once, and the kernel ends the children."""
+    if stopped.is_set():
+        os._exit(EXIT_FORCED)
+    stopped.set()
+
+
+def _show_log(exchange: Exchange, part: str, narrator: Narrator) -> None:
+    path = exchange.log_path(part)
+    lines = last_lines(path, LINES_SHOWN)
+    if lines:
+        narrator.say(f"the end of {path}:")
+        narrator.say("\n".join(f"  {line}" for line in lines))
