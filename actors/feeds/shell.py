@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
+from actors.background import Background
 from actors.feeds.depth import OutsideDepth
 from actors.feeds.source import MarketSource, Tick
 from infra.ports import Bus, Clock
@@ -47,38 +48,30 @@ class FeedShell:
         self._epoch = epoch
         self._markets = {symbol: _Market(symbol) for symbol in sorted(source.symbols & instruments.keys())}
         self._endings: list[Callable[[], Awaitable[None]]] = []
-        self._running: asyncio.Task[None] | None = None
+        self._background = Background()
 
     async def start(self) -> None:
         """Answer snapshot requests and begin to publish."""
         for market in self._markets.values():
             self._endings.append(await self._bus.serve(feed_snapshot(market.symbol), self._answerer(market)))
-        self._running = asyncio.create_task(self._run())
+        self._background.begin(self._run())
 
     async def stop(self) -> None:
         """Publish and answer no more."""
-        if self._running is not None:
-            self._running.cancel()
-            await asyncio.wait([self._running])
+        await self._background.stop()
         for end in self._endings:
             await end()
         self._endings.clear()
 
     async def closed(self) -> None:
         """Return once stopped; raise what made the source fail."""
-        if self._running is not None:
-            await asyncio.wait([self._running])
-            if not self._running.cancelled():
-                self._running.result()
+        await self._background.closed()
 
     def status(self) -> dict[str, object]:
-        """Return counters per symbol, and whether the feed runs."""
-        running = self._running
-        failure = None if running is None or not running.done() or running.cancelled() else running.exception()
+        """Describe the feed: its state, and how many messages of each symbol it published."""
         return {
+            **self._background.status(),
             "epoch": self._epoch,
-            "is_running": running is not None and not running.done(),
-            "failure": "" if failure is None else repr(failure),
             "messages": {symbol: market.number for symbol, market in self._markets.items()},
         }
 

@@ -176,7 +176,7 @@ def test_a_source_that_fails_ends_the_feed_and_says_why() -> None:
     async def scenario(shell: FeedShell, bus: HeardBus, clock: ManualClock) -> None:
         with pytest.raises(ValueError, match="the market is gone"):
             await shell.closed()
-        assert shell.status()["is_running"] is False
+        assert shell.status()["state"] == "failed"
         assert "the market is gone" in str(shell.status()["failure"])
         assert len(bus.payloads("feed.BTC-USDT.updates")) == 1
 
@@ -189,7 +189,7 @@ def test_a_stopped_feed_publishes_nothing_more() -> None:
         shell = FeedShell(SyntheticSource(LISTED, 1), bus, clock, LISTED, epoch=1)
         await shell.start()
         await clock.advance(1)
-        assert shell.status()["is_running"] is True
+        assert shell.status()["state"] == "serving"
         await shell.stop()
         await shell.closed()
         heard = len(bus.published)
@@ -214,7 +214,7 @@ def test_symbols_that_are_not_listed_are_not_published() -> None:
 def test_a_market_of_no_symbols_is_silent() -> None:
     async def scenario(shell: FeedShell, bus: HeardBus, clock: ManualClock) -> None:
         await clock.advance(200)
-        assert shell.status()["is_running"] is True
+        assert shell.status()["state"] == "serving"
         assert bus.published == []
 
     fed(scenario, SilentSource())
