@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,6 +15,14 @@ from typing import Final
 
 _POLL_S: Final = 0.05
 _SHIM: Final = Path(__file__).with_name("die_with_parent.py")
+
+
+def free_port() -> int:
+    """Return a port of this machine that nobody listens on; another program may take it at any time."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def bound_to_this_process(argv: Sequence[str]) -> list[str]:

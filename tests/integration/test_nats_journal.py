@@ -12,12 +12,13 @@ import pytest
 from nats.js.errors import APIError
 
 from infra.embedded.nats_server import prepare
+from infra.embedded.process import free_port
 from infra.nats.connection import Connection, connect
 from infra.nats.journal import NatsJournal
 from infra.nats.stream import ensure_stream
 from infra.ports import AppendUnknown, Fenced, JournalMessage, JournalUnavailable
 from tests.support.eventually import eventually
-from tests.support.servers import NatsServer, free_port
+from tests.support.servers import NatsServer
 
 pytestmark = pytest.mark.anyio
 

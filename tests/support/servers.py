@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -22,7 +21,7 @@ from valkey.asyncio import Valkey
 from infra.embedded import nats_server as nats_program
 from infra.embedded import valkey_server as valkey_program
 from infra.embedded.nats_server import INTERNAL_USER, NatsServerConfig
-from infra.embedded.process import bound_to_this_process
+from infra.embedded.process import bound_to_this_process, free_port
 from infra.embedded.valkey_server import ValkeyServerConfig
 from infra.nats.connection import Connection, connect
 from infra.nats.snapshots import ensure_snapshots
@@ -31,14 +30,6 @@ from infra.valkey_client import connect_valkey
 
 READY_TIMEOUT_S = 20.0
 _S = TypeVar("_S", "NatsServer", "ValkeyServer")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class Server:
