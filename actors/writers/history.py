@@ -6,6 +6,7 @@ session: ledgers are brought to the position, from the shards' snapshots where t
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from contextlib import aclosing, suppress
 from typing import Final
@@ -29,6 +30,9 @@ ROWS_AT_ONCE: Final = 2_000
 QUIET_BATCH: Final = 50
 LINGER_S: Final = 0.01
 """After a batch of few records the writer waits a moment, so that it writes seldom rather than little."""
+
+WATCH_PAUSE_S: Final = 2.0
+"""How often the writer looks whether the rows still are where it left them."""
 
 ACCOUNTS_SNAPSHOT: Final = "accounts.{shard}"
 LONGEST_PAUSE_S: Final = 5.0
@@ -96,6 +100,14 @@ class HistoryWriter:
 
     async def _session(self) -> None:
         self._fold = await self._recover()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(self._follow())
+                tasks.create_task(self._watch())
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+
+    async def _follow(self) -> None:
         async with aclosing(self._journal.read([JOURNAL_ALL], self._fold.start)) as batches:
             async for batch in batches:
                 self._end = max(self._end, batch[-1].sequence)
@@ -105,6 +117,16 @@ class HistoryWriter:
                 self._is_following = batch[-1].sequence >= self._end
                 if len(batch) < QUIET_BATCH:
                     await self._clock.sleep(LINGER_S)
+
+    async def _watch(self) -> None:
+        """Notice rows that were lost although nothing is being written."""
+        while True:
+            await self._clock.sleep(WATCH_PAUSE_S)
+            before = self._written
+            with suppress(HistoryUnavailable):
+                stored = await self._store.position()
+                if before is not None and (stored is None or stored.sequence < before.sequence):
+                    raise PositionMoved(before)
 
     # Finding its place.
 
