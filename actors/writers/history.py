@@ -27,6 +27,9 @@ from mockexchange.messages.subjects import JOURNAL_ALL, REGISTRY
 ROWS_AT_ONCE: Final = 2_000
 """A transaction is closed once it holds so many rows; one record may go beyond."""
 
+RECORDS_AT_ONCE: Final = 200
+"""After so many records the others of the process have a turn, since folding what is written already never waits."""
+
 QUIET_BATCH: Final = 50
 LINGER_S: Final = 0.01
 """After a batch of few records the writer waits a moment, so that it writes seldom rather than little."""
@@ -111,8 +114,10 @@ class HistoryWriter:
         async with aclosing(self._journal.read([JOURNAL_ALL], self._fold.start)) as batches:
             async for batch in batches:
                 self._end = max(self._end, batch[-1].sequence)
-                for message in batch:
+                for count, message in enumerate(batch, start=1):
                     await self._take(message)
+                    if count % RECORDS_AT_ONCE == 0:
+                        await asyncio.sleep(0)
                 await self._write()
                 self._is_following = batch[-1].sequence >= self._end
                 if len(batch) < QUIET_BATCH:
