@@ -12,9 +12,10 @@ from typing import Final
 import msgspec
 
 from mockexchange.instruments import Instrument
+from mockexchange.matching.answers import accepted, rejected
 from mockexchange.matching.fills import FillWriter, TradeIds
 from mockexchange.matching.house import House, HouseSide
-from mockexchange.matching.invariants import check_house, check_matched, check_state
+from mockexchange.matching.invariants import check_house, check_matched, check_override, check_state
 from mockexchange.matching.outside import OutsideMarket
 from mockexchange.matching.prices import BUY
 from mockexchange.matching.queues import BookOrder, BookSide
@@ -28,9 +29,7 @@ from mockexchange.messages.events import (
     BookEvent,
     BookOpened,
     BookRecord,
-    OrderAccepted,
     OrderCanceled,
-    OrderRejected,
     OrderReserved,
     PriceOverridden,
     PriceReleased,
@@ -119,13 +118,13 @@ class OrderBook:
     def place(self, order: OrderReserved, shard: int, now_ns: int) -> list[BookEvent]:
         """Take in an order, which must not have been decided before."""
         if now_ns > order.deadline_ns:
-            return [_rejected(order, shard, RejectReason.TOO_LATE)]
+            return [rejected(order, shard, RejectReason.TOO_LATE)]
         own, house = self._facing(order.side)
         if order.order_type is _LIMIT:
             if order.time_in_force is _GTC and not _is_offered(own, house, order.price):
-                return [_accepted(order, shard)]
+                return [accepted(order, shard)]
         elif self.is_stale:
-            return [_rejected(order, shard, RejectReason.PRICE_STALE)]
+            return [rejected(order, shard, RejectReason.PRICE_STALE)]
         return self._place_taker(order, shard, own, house)
 
     def _facing(self, side: Side) -> tuple[BookSide, HouseSide]:
@@ -138,10 +137,10 @@ class OrderBook:
         chosen = self._plan(taker, own, house)
         matches, rest = chosen
         if order.is_post_only and matches:
-            return [_rejected(order, shard, RejectReason.WOULD_TAKE)]
+            return [rejected(order, shard, RejectReason.WOULD_TAKE)]
         if rest is not None and order.time_in_force is TimeInForce.FOK:
-            return [_rejected(order, shard, RejectReason.NOT_FILLABLE)]
-        events: list[BookEvent] = [_accepted(order, shard)]
+            return [rejected(order, shard, RejectReason.NOT_FILLABLE)]
+        events: list[BookEvent] = [accepted(order, shard)]
         self._writer.take(taker, chosen, house, events)
         if rest is None:
             return events
@@ -235,7 +234,7 @@ class OrderBook:
         if not events and self._interrupted_print is not None:
             self._go_on_with_print(self._interrupted_print, events)
         if not events:
-            self._fill_reached(self._outside.cause, events)
+            self._fill_reached(0 if self.is_overridden else self._outside.cause, events)
         self._interrupted = bool(events)
         return events
 
@@ -333,6 +332,7 @@ class OrderBook:
         check_state(self._state, self.instrument)
         check_house(self._outside.house)
         check_house(self._house)
+        check_override(self._state, self._house)
         if not self._interrupted:
             check_matched(self._state, self._house)
 
@@ -342,24 +342,3 @@ def _is_offered(own: BookSide, house: HouseSide, price: int) -> bool:
     rank = price * own.prices.sign
     ranks, house_ranks = own.prices.ranks, house.open.ranks
     return (bool(ranks) and ranks[-1] >= rank) or (bool(house_ranks) and house_ranks[-1] >= rank)
-
-
-def _accepted(order: OrderReserved, shard: int) -> OrderAccepted:
-    return OrderAccepted(
-        order.order_id,
-        order.account,
-        shard,
-        order.side,
-        order.order_type,
-        order.time_in_force,
-        order.price,
-        order.quantity,
-        order.quote_amount,
-        order.hold,
-        order.maker_rate,
-        order.taker_rate,
-    )
-
-
-def _rejected(order: OrderReserved, shard: int, reason: RejectReason) -> OrderRejected:
-    return OrderRejected(order.order_id, order.account, shard, reason, order.hold)

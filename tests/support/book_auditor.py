@@ -38,11 +38,8 @@ class BookAuditor:
         self.remaining[order.order_id] = order.quantity
 
     def hear(self, events: list[BookEvent], line: Trade | None = None) -> None:
-        """Check one step of the book and journal it."""
-        for event in events:
-            if isinstance(event, TradeIdsReserved):
-                assert event.until > self._trade_ids_until
-                self._trade_ids_until = event.until
+        """Check one step of the book and journal it. The line of the tape comes before the fills of its step."""
+        self._hear_blocks(events)
         if line is not None:
             self._hear_trade_id(line.trade_id)
         for event in events:
@@ -54,6 +51,12 @@ class BookAuditor:
     def records(self) -> list[BookRecord]:
         """Return the journal as a reader decodes it."""
         return [msgspec.msgpack.decode(payload, type=BookRecord) for payload in self.journal]
+
+    def _hear_blocks(self, events: list[BookEvent]) -> None:
+        for event in events:
+            if isinstance(event, TradeIdsReserved):
+                assert event.until > self._trade_ids_until
+                self._trade_ids_until = event.until
 
     def _hear_event(self, event: BookEvent) -> None:
         if isinstance(event, OrderFilled):

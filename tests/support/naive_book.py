@@ -311,7 +311,7 @@ class NaiveBook:
                 if self.override_market is None and self.is_known:
                     self.fill_through(side, update, update.quantity)
         if not self.events:
-            self.fill_reached(self.cause)
+            self.fill_reached(self.cause if self.override_market is None else 0)
         return self.events
 
     def crossing_order(self) -> NaiveOrder | None:
