@@ -130,7 +130,7 @@ class SyntheticMarket:
     def _follow(self, target: int) -> None:
         """Move the quotes once they are off their target, and mend both sides."""
         bid, ask = self._quotes[Side.BUY], self._quotes[Side.SELL]
-        if abs(2 * target - bid - ask) > self._grain + 4:
+        if not bid or abs(2 * target - bid - ask) > self._grain + 4:
             spread = self._random.randint(1, 4)
             bid = max(1, target - spread // 2)
             self._quotes = {Side.BUY: bid, Side.SELL: bid + spread}

@@ -1,6 +1,6 @@
 """Whatever is listed and whatever the seed, a synthetic market is one that could be."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from actors.feeds.depth import OutsideDepth
@@ -30,6 +30,7 @@ def instruments(draw: st.DrawFn) -> Instrument:
 
 
 @settings(max_examples=60, deadline=None)
+@example(Instrument("AAA", "BBB", 8, 8, 0, 0, start_price=1), 3, [0] * 5)
 @given(instruments(), st.integers(0, 2**32), st.lists(st.integers(0, 10**12), min_size=5, max_size=60))
 def test_it_is_never_crossed_and_stays_on_the_grid(instrument: Instrument, seed: int, pauses_ns: list[int]) -> None:
     market = SyntheticMarket(instrument, seed)
