@@ -115,7 +115,7 @@ class FillView(msgspec.Struct):
 
 
 class TradeView(msgspec.Struct):
-    """One line of a symbol's tape; `side` is the taker's."""
+    """One line of a symbol's tape; `side` is the taker's. Only the stream knows the `sequence`."""
 
     symbol: str
     trade_id: int
@@ -124,7 +124,7 @@ class TradeView(msgspec.Struct):
     side: str
     outside: bool
     time: int
-    sequence: int
+    sequence: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class BalanceView(msgspec.Struct):
@@ -322,7 +322,7 @@ def fill_view(fill: Fill, instrument: Instrument) -> FillView:
     )
 
 
-def trade_view(trade: Trade, instrument: Instrument, sequence: int = 0) -> TradeView:
+def trade_view(trade: Trade, instrument: Instrument, sequence: int | msgspec.UnsetType = msgspec.UNSET) -> TradeView:
     """Show a trade; `sequence` is that of the record it stands in, 0 for a print of the outside market."""
     return TradeView(
         trade.symbol,
