@@ -2,3 +2,5 @@
 
 Pure Python: nothing in this package, except `cli`, knows of Ray, NATS, HTTP or a clock.
 """
+
+__version__ = "0.1.0"
