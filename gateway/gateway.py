@@ -1,0 +1,122 @@
+"""One gateway process: its parts from outside, what it knows, and the desks that dialects talk to."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import msgspec
+
+from gateway.admin_desk import AdminDesk
+from gateway.auth import DEMO_NAME, Authenticator
+from gateway.book_desk import BookDesk
+from gateway.dispatch import Dispatcher, DispatchLimits
+from gateway.floor import Floor
+from gateway.health import Health
+from gateway.heartbeats import Heartbeats
+from gateway.history_desk import History, HistoryDesk
+from gateway.market_memory import MarketMemory
+from gateway.metrics import GatewayBeat, RequestTimes, exposition
+from gateway.money_desk import MoneyDesk
+from gateway.order_desk import OrderDesk
+from gateway.order_lists import OrderLists
+from gateway.registry_follower import RegistryFollower
+from infra.ports import Books, Bus, Clock, Directory, Journal, Shards
+from mockexchange.messages.subjects import heartbeat
+
+BEAT_S: Final = 1.0
+BOOK_TIMEOUT_S: Final = 4.0
+
+
+@dataclass(frozen=True)
+class GatewayParts:
+    """What a gateway is given: settings as plain values, and the ways to everything outside.
+
+    `demo_funds` (asset code to units) is what an account starts with when nobody says otherwise. `name` is unique
+    to this run of the process.
+    """
+
+    shards: Shards
+    books: Books
+    directory: Directory
+    journal: Journal
+    bus: Bus
+    history: History
+    clock: Clock
+    index: int = 0
+    admin_key: str = field(default="", repr=False)
+    is_auth_on: bool = True
+    cash_asset: str = "USDT"
+    demo_name: str = DEMO_NAME
+    demo_funds: Mapping[str, int] = field(default_factory=dict)
+    command_timeout_s: float = 5.0
+    dispatch: DispatchLimits = field(default_factory=DispatchLimits)
+    name: str = field(default_factory=lambda: secrets.token_hex(6))
+
+
+class Gateway:
+    """Holds no truth: all it knows it heard from the journal and the bus, and can hear again."""
+
+    def __init__(self, parts: GatewayParts) -> None:
+        self.parts = parts
+        clock = parts.clock
+        self.dispatcher = Dispatcher(parts.shards, clock, parts.dispatch)
+        self.follower = RegistryFollower(parts.journal, clock)
+        self.memory = MarketMemory(parts.bus, clock)
+        self.heartbeats = Heartbeats(parts.bus, clock)
+        self.auth = Authenticator(self.follower, parts.admin_key, is_on=parts.is_auth_on, demo_name=parts.demo_name)
+        self.floor = Floor(
+            dispatcher=self.dispatcher,
+            follower=self.follower,
+            memory=self.memory,
+            books=BookDesk(parts.books, clock, min(BOOK_TIMEOUT_S, parts.command_timeout_s)),
+            clock=clock,
+            timeout_s=parts.command_timeout_s,
+            name=parts.name,
+            cash=parts.cash_asset,
+        )
+        self.orders = OrderDesk(self.floor)
+        self.money = MoneyDesk(self.floor)
+        self.history = HistoryDesk(parts.history, self.floor)
+        self.lists = OrderLists(self.orders, self.history)
+        self.admin = AdminDesk(self.floor, self.money, parts.directory)
+        self.health = Health(self.floor, parts.journal, self.history, self.heartbeats)
+        self.requests = RequestTimes()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> asyncio.Task[None]:
+        """Begin to listen; return a task that ends only when this process must be started anew."""
+        await self.memory.start()
+        await self.heartbeats.start()
+        following = self.follower.start()
+        self._tasks = [asyncio.create_task(self._beat(), name="heartbeat")]
+        return following
+
+    async def stop(self) -> None:
+        """Answer whoever waits and let go of everything."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.dispatcher.close()
+        await self.follower.stop()
+        await self.memory.stop()
+        await self.heartbeats.stop()
+
+    def metrics(self) -> bytes:
+        """Return the Prometheus text of the whole exchange, this process as it is now and others as last heard."""
+        own = {f"gateway.{self.parts.index}": msgspec.to_builtins(self._status())}
+        return exposition(self.heartbeats.fresh() | own)
+
+    def _status(self) -> GatewayBeat:
+        counters = {name: float(value) for name, value in self.dispatcher.counters.items()}
+        counters["pending"] = float(self.dispatcher.pending)
+        return GatewayBeat("gateway", counters, self.requests.all())
+
+    async def _beat(self) -> None:
+        while True:
+            payload = msgspec.json.encode(self._status())
+            self.parts.bus.publish(heartbeat(f"gateway.{self.parts.index}"), payload)
+            await self.parts.clock.sleep(BEAT_S)

@@ -1,0 +1,130 @@
+"""Lists of an account's orders: the open ones from its shard, all others from the read model."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from gateway.auth import Caller
+from gateway.failures import CommandRefused
+from gateway.history_desk import HistoryDesk
+from gateway.order_desk import OrderDesk
+from mockexchange.ledger.fold import SHARD_BASE
+from mockexchange.messages.orders import Order, OrderStatus, Side
+from mockexchange.messages.refusals import RejectReason
+
+MAX_PAGES: Final = 20
+"""A list looks at no more pages than this in search of orders that fit; the cursor tells where to go on."""
+
+PAGE: Final = 500
+WHOLE_PAGE: Final = 5_000
+
+
+class StatusFilter(NamedTuple):
+    """Which orders a status name stands for; `has_fills` (None: either) parts those that were canceled."""
+
+    statuses: frozenset[OrderStatus]
+    has_fills: bool | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether all such orders are open, so that the shard knows them."""
+        return bool(self.statuses) and all(status.is_open for status in self.statuses)
+
+    def fits(self, order: Order) -> bool:
+        """Whether an order is one of these."""
+        is_status = not self.statuses or order.status in self.statuses
+        return is_status and self.has_fills in (None, order.filled > 0)
+
+
+ANY: Final = StatusFilter(frozenset())
+OPEN: Final = StatusFilter(frozenset(status for status in OrderStatus if status.is_open))
+
+STATUS_FILTERS: Final = {
+    "open": OPEN,
+    "new": StatusFilter(frozenset({OrderStatus.RESERVED, OrderStatus.NEW})),
+    "partially_filled": StatusFilter(frozenset({OrderStatus.PARTIALLY_FILLED})),
+    "filled": StatusFilter(frozenset({OrderStatus.FILLED})),
+    "canceled": StatusFilter(frozenset({OrderStatus.CANCELED}), has_fills=False),
+    "partially_canceled": StatusFilter(frozenset({OrderStatus.CANCELED}), has_fills=True),
+    "rejected": StatusFilter(frozenset({OrderStatus.REJECTED})),
+}
+
+
+class OrderQuery(NamedTuple):
+    """Which orders are asked for: ids below `before` (0: the newest), at most `limit`."""
+
+    status: StatusFilter
+    symbol: str
+    side: Side | None
+    before: int
+    limit: int
+
+    @property
+    def is_picky(self) -> bool:
+        """Whether orders must be looked at to know if they fit."""
+        return self.side is not None or self.status not in (ANY, OPEN)
+
+    def fits(self, order: Order) -> bool:
+        """Whether an order is one of those asked for."""
+        return self.status.fits(order) and self.side in (None, order.side)
+
+
+class OrderLists:
+    """Pages through the orders of one account at a time, newest first."""
+
+    def __init__(self, orders: OrderDesk, history: HistoryDesk) -> None:
+        self._orders = orders
+        self._history = history
+
+    async def page(self, caller: Caller, query: OrderQuery) -> tuple[list[Order], int]:
+        """Return a page and where to go on (0: that was all). Raises Failure."""
+        found: list[Order] = []
+        before = query.before
+        for _ in range(MAX_PAGES):
+            # One more than asked for tells whether there are more.
+            orders, before = await self._next(caller, query, before, PAGE if query.is_picky else query.limit + 1)
+            for order in filter(query.fits, orders):
+                if len(found) == query.limit:
+                    return found, found[-1].order_id
+                found.append(order)
+            if not before:
+                break
+        return found, before
+
+    async def all_open(self, caller: Caller) -> tuple[list[Order], int]:
+        """Return all open orders of an account, in pages so that nobody is held up, and the first page's sequence."""
+        first = await self._orders.open_orders(caller, "", 0, WHOLE_PAGE)
+        found, page = first.orders, first.orders
+        while len(page) == WHOLE_PAGE:
+            page = (await self._orders.open_orders(caller, "", found[-1].order_id, WHOLE_PAGE)).orders
+            found += page
+        return found, first.sequence
+
+    async def find(self, caller: Caller, order_id: int) -> Order:
+        """Return one order of the account, however old. Raises Failure."""
+        try:
+            return await self._orders.order(caller, order_id)
+        except CommandRefused as refusal:
+            # The shard forgets what has been closed for long. An id of another shard was never this account's.
+            if refusal.reason is not RejectReason.UNKNOWN_ORDER or order_id % SHARD_BASE != caller.shard:
+                raise
+            order = await self._history.order(caller, order_id)
+            if order is None:
+                raise
+            return order
+
+    async def _next(self, caller: Caller, query: OrderQuery, before: int, limit: int) -> tuple[list[Order], int]:
+        if query.status.is_open:
+            return await self._open(caller, query.symbol, before, limit)
+        return await self._history.orders(
+            caller,
+            symbol=query.symbol,
+            statuses=query.status.statuses,
+            side=query.side,
+            before=before,
+            limit=limit,
+        )
+
+    async def _open(self, caller: Caller, symbol: str, before: int, limit: int) -> tuple[list[Order], int]:
+        orders = (await self._orders.open_orders(caller, symbol, before, limit)).orders
+        return orders, orders[-1].order_id if len(orders) == limit else 0
