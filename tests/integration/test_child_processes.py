@@ -22,7 +22,8 @@ PARENT = textwrap.dedent(
     from infra.embedded.process import spawn
 
     async def main():
-        child = await spawn([sys.executable, "-c", "import time; time.sleep(600)"], Path(sys.argv[1]))
+        program = "import time; print('up', flush=True); time.sleep(600)"
+        child = await spawn([sys.executable, "-c", program], Path(sys.argv[1]))
         print(child.pid, flush=True)
         await child.wait()
 
@@ -40,11 +41,13 @@ def is_running(pid: int) -> bool:
 
 
 async def test_a_child_dies_when_its_parent_is_killed(tmp_path: Path) -> None:
+    log = tmp_path / "log"
     parent = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PARENT, str(tmp_path / "log"), stdout=asyncio.subprocess.PIPE, cwd=Path.cwd()
+        sys.executable, "-c", PARENT, str(log), stdout=asyncio.subprocess.PIPE, cwd=Path.cwd()
     )
     assert parent.stdout is not None
     child = int(await parent.stdout.readline())
+    await eventually(lambda: log.read_text() == "up\n")
     assert is_running(child)
     parent.kill()
     await parent.communicate()

@@ -146,6 +146,22 @@ async def test_pausing_the_server_for_seconds_doubles_nothing(clean_nats_server:
     assert all(writer.unknown > 0 for writer in writers)
 
 
+async def test_a_reader_goes_on_as_soon_as_the_server_is_back(
+    clean_nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("infra.nats.reader._SILENCE_S", 3600.0)
+    async with clean_nats_server.with_stores() as connection:
+        journal, reader = NatsJournal(connection), Reader(connection)
+        last = await journal.append(BTC, b"before", 0)
+        await reader.reach(last)
+        await kill(clean_nats_server, connection)
+        await revive(clean_nats_server, connection)
+        last = await journal.append(BTC, b"after", last)
+        await reader.reach(last)
+        await reader.stop()
+        assert [message.payload for message in reader.messages] == [b"before", b"after"]
+
+
 async def test_a_lost_delivery_is_read_again(clean_nats_server: NatsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     async with clean_nats_server.with_stores() as connection:
         journal, last = NatsJournal(connection), 0
