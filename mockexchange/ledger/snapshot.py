@@ -43,7 +43,6 @@ class RegistryState(msgspec.Struct, array_like=True):
     """The registry's lists; its indexes follow from them."""
 
     sequence: int
-    subject_sequence: int
     shards: int
     assets: list[Asset]
     instruments: list[Instrument]
@@ -186,7 +185,6 @@ def _account_state(account: Account) -> AccountState:
 def _registry_state(registry: Registry) -> RegistryState:
     return RegistryState(
         registry.sequence,
-        registry.subject_sequence,
         registry.shards,
         list(registry.assets.values()),
         list(registry.instruments.values()),
@@ -205,7 +203,6 @@ def _registry_of(state: RegistryState) -> Registry:
         *state.keys,
     ]
     registry.apply(state.sequence, RegistryRecord(SCHEMA_VERSION, 0, 0, events))
-    registry.subject_sequence = state.subject_sequence
     return registry
 
 

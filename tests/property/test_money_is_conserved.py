@@ -161,7 +161,11 @@ class Money(RuleBasedStateMachine):
 
     @rule(shard=shards)
     def take_snapshot(self, shard: int) -> None:
-        self.snapshots[shard] = self.exchange.shards[shard].ledger.to_snapshot()
+        live = self.exchange.shards[shard].ledger
+        self.snapshots[shard] = live.to_snapshot()
+        restored = Ledger.from_snapshot(self.snapshots[shard], self.exchange.ledger_limits)
+        restored.check()
+        assert restored.unresolved() == live.unresolved()
 
     @rule(shard=shards, from_snapshot=st.booleans())
     def restart(self, shard: int, from_snapshot: bool) -> None:

@@ -110,6 +110,14 @@ def test_a_set_balance_out_of_bounds_is_refused(free: int) -> None:
     assert refusal(exchange.shards[0].decide(SetBalance("s", 1, "USDT", free, -1, 1)))[0] == "invalid_amount"
 
 
+def test_a_set_balance_counts_what_is_held() -> None:
+    exchange = exchange_with(USDT=1000 * USDT)
+    exchange.place(limit(1, Side.BUY, 1000, PRICE))
+    decide = exchange.shards[0].decide
+    assert refusal(decide(SetBalance("s", 1, "USDT", MAX_AMOUNT - 600 * USDT + 1, -1, 1)))[0] == "invalid_amount"
+    assert isinstance(decide(SetBalance("s", 1, "USDT", MAX_AMOUNT - 600 * USDT, -1, 1)), Adjusted)
+
+
 def test_a_set_balance_never_takes_what_is_promised_already() -> None:
     exchange = exchange_with(USDT=1000 * USDT)
     shard = exchange.shards[0]
@@ -183,6 +191,17 @@ def test_market_sells_and_other_quote_assets_are_nothing_to_wait_for() -> None:
     decision = shard.decide(market(1, Side.BUY, 1000, reference=5000, symbol="ETH/BTC", command="buy"))
     assert refusal(decision)[0] == "insufficient_funds"
     assert refusal(shard.decide(market(1, Side.BUY, 1000, reference=PRICE)))[0] == "insufficient_funds"
+
+
+def test_market_buys_in_another_asset_are_nothing_to_wait_for() -> None:
+    exchange = exchange_with(USDT=1000 * USDT)
+    shard = exchange.shards[0]
+    other = market(1, Side.BUY, 100, reference=5000, symbol="ETH/BTC", command="eth")
+    shard.decide(market(1, Side.BUY, 1000, reference=PRICE, command="btc"))
+    assert refusal(shard.decide(other))[0] == "insufficient_funds"
+    shard.append()
+    shard.fold()
+    assert refusal(shard.decide(other))[0] == "insufficient_funds"
 
 
 def test_any_order_waits_for_margins_that_may_cover_it() -> None:

@@ -111,6 +111,7 @@ def test_a_market_buy_needs_a_price_and_a_market_sell_does_not() -> None:
 def test_a_market_buy_by_quote_amount_holds_that_amount() -> None:
     exchange = exchange_with(USDT=1000 * USDT)
     assert reserve(exchange, market(1, Side.BUY, quote=123_456_789_00)).hold == 123_456_789_00
+    assert reserve(exchange, market(1, Side.BUY, quote=USDT)).hold == USDT
 
 
 MISFITS = [

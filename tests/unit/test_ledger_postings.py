@@ -1,5 +1,6 @@
 from mockexchange.ledger.invariants import shard_sums
 from mockexchange.messages.commands import Deposit, Withdraw
+from mockexchange.messages.events import AccountCreated
 from mockexchange.messages.orders import CLEARING, FEES, HOUSE, OUTSIDE, OrderStatus, Side
 from tests.support.auditor import audit
 from tests.support.exchange import BTC, USDT, Exchange, limit, market
@@ -155,6 +156,13 @@ def test_starting_funds_are_posted_once_and_count_as_deposits() -> None:
     assert balances(exchange, 1) == {"USDT": (100 * USDT, 0), "BTC": (BTC, 0)}
     assert {flow.asset: flow.value for flow in ledger.read_account(1).deposits} == {"USDT": 1, "BTC": 1}
     assert exchange.shards[1].ledger.accounts == {}
+
+
+def test_no_funds_are_due_where_none_were_given() -> None:
+    exchange = Exchange()
+    exchange.register(AccountCreated(1, "poor", 0, {"USDT": 0}))
+    exchange.shards[0].fold()
+    assert exchange.shards[0].ledger.funds_due() == []
 
 
 def test_trade_totals_count_orders_once() -> None:

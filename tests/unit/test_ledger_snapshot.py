@@ -4,7 +4,14 @@ import pytest
 from mockexchange.ledger import Ledger, LedgerLimits, SnapshotUnknown, reservation_of
 from mockexchange.messages.codec import decode_record
 from mockexchange.messages.commands import Deposit, SetBalance, Withdraw
-from mockexchange.messages.events import AccountCreated, KeyCreated, KeyRevoked, OrderReserved, ShardsConfigured
+from mockexchange.messages.events import (
+    AccountCreated,
+    HistoryCleared,
+    KeyCreated,
+    KeyRevoked,
+    OrderReserved,
+    ShardsConfigured,
+)
 from mockexchange.messages.orders import HOUSE, OrderStatus, Side
 from mockexchange.registry import key_digest
 from tests.support.exchange import BTC, USDT, Exchange, limit, market
@@ -97,6 +104,27 @@ def test_a_restored_registry_goes_on() -> None:
     sequence = exchange.register(KeyRevoked("k1"))
     restored.apply(sequence, "journal.registry", decode_record(*exchange.records[-1][1:]))
     assert restored.registry.key("key") is None
+
+
+def test_reservations_of_several_accounts_are_resent_in_order_id_order() -> None:
+    exchange = Exchange()
+    for account in (1, 2):
+        exchange.create_account(account, USDT=1000 * USDT)
+    shard = exchange.shards[0]
+    for number in range(6):
+        shard.decide(limit(1 + number % 2, Side.BUY, 200, PRICE, command=f"n{number}"))
+    shard.append()
+    shard.fold()
+    (orders,) = Ledger.from_snapshot(shard.ledger.to_snapshot()).unresolved().values()
+    assert [order.command_id for order in orders] == [f"n{number}" for number in range(6)]
+
+
+def test_a_restored_ledger_knows_what_cleared_it() -> None:
+    exchange = busy_exchange()
+    exchange.append_events(0, [HistoryCleared("clear")])
+    ledger = exchange.shards[0].ledger
+    exchange.shards[0].fold()
+    assert Ledger.from_snapshot(ledger.to_snapshot()).cleared_by == "clear"
 
 
 def test_the_hash_tells_states_apart() -> None:
