@@ -19,7 +19,7 @@ from mockexchange.matching.invariants import check_house, check_matched, check_o
 from mockexchange.matching.outside import OutsideMarket
 from mockexchange.matching.prices import BUY
 from mockexchange.matching.queues import BookOrder, BookSide
-from mockexchange.matching.resting import RestingFiller
+from mockexchange.matching.resting import Step, fill_reached, fill_through
 from mockexchange.matching.state import BookState
 from mockexchange.matching.taking import Plan, Taker, offers, plan
 from mockexchange.matching.view import best_level, best_levels, changed_levels
@@ -67,7 +67,6 @@ class OrderBook:
         self._quote_factor = instrument.quote_factor
         self._trade_ids = TradeIds(limits.trade_id_block)
         self._writer = FillWriter(instrument, self._trade_ids)
-        self._filler = RestingFiller(self._writer, limits.max_fills)
         self._outside = OutsideMarket()
         self._interrupted = False
         self._interrupted_taker = 0
@@ -176,12 +175,12 @@ class OrderBook:
         if not self._outside.absorb(update):
             self.refused_updates += 1
             return [], None
-        events: list[BookEvent] = []
-        if self._house is self._outside.house:
-            self._fill_reached(self._outside.cause, events)
-        else:
+        if self._house is not self._outside.house:
             self._outside.house.forget_changes()
-        return events, None
+            return [], None
+        step = Step(self._writer, self._limits.max_fills)
+        self._fill_reached(self._outside.cause, step)
+        return step.events, None
 
     def _on_print(self, update: Print) -> tuple[list[BookEvent], Trade | None]:
         if update.price <= 0 or update.quantity <= 0:
@@ -189,33 +188,31 @@ class OrderBook:
             return [], None
         if self._house is not self._outside.house:
             return [], None
-        events: list[BookEvent] = []
-        trade_id = self._trade_ids.draw(events)
+        step = Step(self._writer, self._limits.max_fills)
+        trade_id = self._trade_ids.draw(step.events)
         self._state.last_price = update.price
         if self._outside.is_known:
             self._outside.cause = update.cause
             for own, house in self._resting():
                 news = house.new_in_print(update.price, update.quantity)
-                self._fill_through(own, house, update, news, events)
+                self._fill_through(own, house, update, news, step)
         trade = Trade(
             trade_id, self.symbol, update.price, update.quantity, update.taker_side, update.time_ns, is_outside=True
         )
-        return events, trade
+        return step.events, trade
 
     def _resting(self) -> tuple[tuple[BookSide, HouseSide], tuple[BookSide, HouseSide]]:
         """Return each side's resting orders with the side of the house that fills them."""
         state, house = self._state, self._house
         return (state.bids, house.asks), (state.asks, house.bids)
 
-    def _fill_reached(self, cause: int, events: list[BookEvent]) -> None:
+    def _fill_reached(self, cause: int, step: Step) -> None:
         for own, house in self._resting():
-            if not self._filler.fill_reached(own, house, cause, events):
+            if not fill_reached(own, house, cause, step):
                 self._interrupted = True
 
-    def _fill_through(
-        self, own: BookSide, house: HouseSide, update: Print, quantity: int, events: list[BookEvent]
-    ) -> None:
-        owed = self._filler.fill_through(own, house, update, quantity, events)
+    def _fill_through(self, own: BookSide, house: HouseSide, update: Print, quantity: int, step: Step) -> None:
+        owed = fill_through(own, house, update, quantity, step)
         if owed:
             self._interrupted = True
             self._interrupted_print = msgspec.structs.replace(update, quantity=owed)
@@ -224,19 +221,19 @@ class OrderBook:
         """Go on with what a limit of fills interrupted; call it until it returns nothing, before other commands."""
         if not self._interrupted:
             return []
-        events: list[BookEvent] = []
+        step = Step(self._writer, self._limits.max_fills)
         taker = self._state.orders.get(self._interrupted_taker)
         if taker is not None:
-            self._go_on(taker, events)
+            self._go_on(taker, step.events)
         taker = self._crossing_order()
-        if not events and taker is not None:
-            self._go_on(taker, events)
-        if not events and self._interrupted_print is not None:
-            self._go_on_with_print(self._interrupted_print, events)
-        if not events:
-            self._fill_reached(0 if self.is_overridden else self._outside.cause, events)
-        self._interrupted = bool(events)
-        return events
+        if not step.events and taker is not None:
+            self._go_on(taker, step.events)
+        if not step.events and self._interrupted_print is not None:
+            self._go_on_with_print(self._interrupted_print, step)
+        if not step.events:
+            self._fill_reached(0 if self.is_overridden else self._outside.cause, step)
+        self._interrupted = bool(step.events)
+        return step.events
 
     def _crossing_order(self) -> BookOrder | None:
         """Return the younger of the best bid and ask if they match."""
@@ -252,29 +249,31 @@ class OrderBook:
         self._writer.take(taker, chosen, house, events)
         self._interrupted_taker = taker.order_id if chosen[1] is RejectReason.FILL_LIMIT else 0
 
-    def _go_on_with_print(self, update: Print, events: list[BookEvent]) -> None:
+    def _go_on_with_print(self, update: Print, step: Step) -> None:
         self._interrupted_print = None
         if self._house is self._outside.house and self._outside.is_known:
             for own, house in self._resting():
-                self._fill_through(own, house, update, update.quantity, events)
+                self._fill_through(own, house, update, update.quantity, step)
 
     def override(self, price: int, bid_quantity: int, ask_quantity: int) -> list[BookEvent]:
         """Put a price in place of the outside market until released, anew with each call."""
         if price <= 0 or bid_quantity < 0 or ask_quantity < 0:
             raise ValueError(f"no market: {bid_quantity} at {price} against {ask_quantity}")
-        events: list[BookEvent] = [PriceOverridden(price, bid_quantity, ask_quantity)]
+        step = Step(self._writer, self._limits.max_fills)
+        step.events.append(PriceOverridden(price, bid_quantity, ask_quantity))
         self._show(House.at_price(price, bid_quantity, ask_quantity))
-        self._fill_reached(0, events)
-        return events
+        self._fill_reached(0, step)
+        return step.events
 
     def release_override(self) -> list[BookEvent]:
         """Let the outside market count again; nothing happens when it does."""
         if self._state.override is None:
             return []
-        events: list[BookEvent] = [PriceReleased()]
+        step = Step(self._writer, self._limits.max_fills)
+        step.events.append(PriceReleased())
         self._show(self._outside.house)
-        self._fill_reached(self._outside.cause, events)
-        return events
+        self._fill_reached(self._outside.cause, step)
+        return step.events
 
     def _show(self, house: House) -> None:
         """Put another house in place of the one that counts."""

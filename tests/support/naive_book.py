@@ -263,7 +263,7 @@ class NaiveBook:
                 order, price = self.best_order(side), self.best_price(side.opposite)
                 if order is None or not price or price * sign > order.terms.price * sign:
                     break
-                if len(self.events) >= self.limits.max_fills:
+                if self.is_spent():
                     break
                 level = self.market[side.opposite][price]
                 quantity = min(order.remaining, level.displayed - level.taken)
@@ -289,7 +289,7 @@ class NaiveBook:
             order = self.best_order(side)
             if order is None or order.terms.price * sign <= update.price * sign:
                 break
-            if len(self.events) >= self.limits.max_fills:
+            if self.is_spent():
                 fields = (update.taker_side, update.cause, update.time_ns)
                 self.unfinished_print = Print(update.price, left, *fields)
                 break
@@ -297,6 +297,9 @@ class NaiveBook:
             left -= quantity
             self.outside[side.opposite].setdefault(update.price, NaiveLevel()).taken += quantity
             self.trade_with_house(order, quantity, update.cause)
+
+    def is_spent(self) -> bool:
+        return sum(isinstance(event, OrderFilled) for event in self.events) == self.limits.max_fills
 
     def uncross(self) -> list[BookEvent]:
         self.events = []
