@@ -164,6 +164,8 @@ def _internal_entry(config: NatsServerConfig) -> str:
 
 
 def _user_entry(user: NatsUser) -> str:
+    # In the subjects a user may hear, a wildcard would open the others' inboxes.
+    assert not set(user.api_key) & set("*>. "), "an API key must be one plain token of a subject"
     subjects = ["market.>", f"account.{user.account}.>", f"_INBOX.{user.api_key}.>"]
     return (
         f"{{user: {_quoted(user.api_key)}, password: {_quoted(user.password_hash)}, permissions: "

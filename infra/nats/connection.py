@@ -133,6 +133,9 @@ class Connection:
         await self.client.close()
 
     async def _note_error(self, error: Exception) -> None:
+        if not isinstance(error, (OSError, Error)):
+            _log.error("%s: a handler of messages failed", self.name, exc_info=error)
+            return
         # Every attempt to reconnect fails alike, so once is enough; whoever opens it is told by an exception.
         is_news = self._was_open and str(error) != str(self._last_error)
         self._last_error = error

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import logging
 from typing import Final
 
 from nats.errors import Error
 from nats.js.api import ObjectInfo, ObjectMeta, ObjectMetaOptions, StorageType
+from nats.js.client import JetStreamContext
 from nats.js.errors import BadObjectMetaError, BucketNotFoundError, ObjectNotFoundError
 from nats.js.object_store import ObjectStore
 
@@ -21,18 +23,36 @@ _log: Final = logging.getLogger(__name__)
 
 _BUCKET: Final = "SNAPSHOTS"
 _STREAM: Final = "OBJ_SNAPSHOTS"
+_CHUNKS: Final = f"$O.{_BUCKET}.C."
 _PLACES: Final = 2
 _CHUNK_BYTES: Final = 512 * 1024
 _LOAD_TIMEOUT_S: Final = 60.0
 
 
 async def ensure_snapshots(connection: Connection, *, replicas: int = 1) -> None:
-    """Create the object store unless it exists. Raises nats.errors.Error."""
+    """Create the object store, or forget what interrupted saves left in it. Raises nats.errors.Error.
+
+    Call it before anybody saves: a save that is under way would lose what it has written.
+    """
     jetstream = connection.jetstream()
     try:
         await jetstream.object_store(_BUCKET)
     except BucketNotFoundError:
         await jetstream.create_object_store(_BUCKET, storage=StorageType.FILE, replicas=replicas)
+    else:
+        await _forget_orphans(jetstream)
+
+
+async def _forget_orphans(jetstream: JetStreamContext) -> None:
+    """Purge chunks that no object names."""
+    chunks = await jetstream.stream_info(_STREAM, subjects_filter=f"{_CHUNKS}*")
+    objects = await jetstream.stream_info(_STREAM, subjects_filter=f"$O.{_BUCKET}.M.*")
+    named = set()
+    for subject in objects.state.subjects or {}:
+        message = await jetstream.get_last_msg(_STREAM, subject)
+        named.add(_CHUNKS + json.loads(message.data or b"{}").get("nuid", ""))
+    for subject in (chunks.state.subjects or {}).keys() - named:
+        await jetstream.purge_stream(_STREAM, subject=subject)
 
 
 class _Damaged(Exception):
@@ -97,7 +117,7 @@ class NatsSnapshots:
         return Snapshot(sequence, payload)
 
     async def _read_chunks(self, info: ObjectInfo) -> bytes:
-        expected, subject = info.chunks or 0, f"$O.{_BUCKET}.C.{info.nuid}"
+        expected, subject = info.chunks or 0, f"{_CHUNKS}{info.nuid}"
         stream = await self._connection.jetstream().stream_info(_STREAM, subjects_filter=subject)
         if (stream.state.subjects or {}).get(subject, 0) != expected:
             raise _Damaged("chunks of it are missing")

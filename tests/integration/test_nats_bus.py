@@ -40,7 +40,9 @@ async def test_a_request_is_answered_or_ends_with_nothing(nats_server: NatsServe
         assert await asker.request("busb.twice", b"ab", TIMEOUT_S) is None
 
 
-async def test_a_handler_that_fails_does_not_end_its_subscription(nats_server: NatsServer) -> None:
+async def test_a_handler_that_fails_is_told_and_does_not_end_its_subscription(
+    nats_server: NatsServer, caplog: pytest.LogCaptureFixture
+) -> None:
     async with nats_server.connection() as connection:
         bus, heard = NatsBus(connection), []
 
@@ -51,7 +53,20 @@ async def test_a_handler_that_fails_does_not_end_its_subscription(nats_server: N
         for divisor in (b"10", b"0", b"20"):
             bus.publish("busc", divisor)
         await eventually(lambda: heard == [10, 5])
+        assert "ZeroDivisionError" in caplog.text
         await unsubscribe()
+
+
+async def test_an_error_of_the_server_does_not_end_the_connection_for_good(nats_server: NatsServer) -> None:
+    async with nats_server.connection() as connection:
+        bus, heard, restored = NatsBus(connection), [], []
+        await bus.subscribe("busf", lambda _, payload: heard.append(payload))
+        connection.on_restored(lambda: restored.append(True))
+        connection.client._max_payload = 2_000_000
+        bus.publish("busf", b"x" * 1_500_000)
+        await eventually(lambda: bool(restored))
+        bus.publish("busf", b"heard")
+        await eventually(lambda: heard == [b"heard"])
 
 
 async def test_without_a_server_messages_are_dropped_and_later_ones_heard(clean_nats_server: NatsServer) -> None:

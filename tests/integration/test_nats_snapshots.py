@@ -86,6 +86,20 @@ async def test_a_damaged_snapshot_is_left_out(connection: Connection, snapshots:
     assert newest in await snapshots.load(NAME)
 
 
+async def test_what_an_interrupted_save_left_is_forgotten_at_the_next_start(
+    connection: Connection, snapshots: NatsSnapshots
+) -> None:
+    kept = [Snapshot(3, LARGE), Snapshot(2, b"older")]
+    for snapshot in (Snapshot(1, LARGE), *reversed(kept)):
+        await snapshots.save(NAME, snapshot)
+    stored = (await connection.jetstream().stream_info("OBJ_SNAPSHOTS")).state.bytes
+    for _ in range(5):
+        await connection.jetstream().publish("$O.SNAPSHOTS.C.interrupted", LARGE[:100_000])
+    await ensure_snapshots(connection)
+    assert (await connection.jetstream().stream_info("OBJ_SNAPSHOTS")).state.bytes == stored
+    assert await snapshots.load(NAME) == kept
+
+
 async def test_snapshots_outlive_a_killed_server(clean_nats_server: NatsServer, connection: Connection) -> None:
     snapshots = NatsSnapshots(connection)
     await snapshots.save(NAME, Snapshot(1, LARGE))
