@@ -83,6 +83,11 @@ def credentials_for(settings: Settings) -> Credentials:
     )
 
 
+def ray_environment(credentials: Credentials) -> dict[str, str]:
+    """Return variables by which a process and Ray know each other. Ray reads them when it is imported."""
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": credentials.ray_token, "RAY_USAGE_STATS_ENABLED": "0"}
+
+
 def read_credentials(path: Path) -> Credentials:
     """Read a credentials file. Raises CredentialsError when others may read it, or it is damaged."""
     try:

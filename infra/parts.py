@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from infra.credentials import Credentials
+from infra.credentials import Credentials, ray_environment
 from infra.embedded import nats_server, valkey_server
 from infra.embedded.nats_server import NatsServerConfig
 from infra.embedded.process import spawn, stop
@@ -28,7 +28,7 @@ from infra.supervisor import Child, Part
 
 NATS: Final = "nats-server"
 VALKEY: Final = "valkey-server"
-HOST: Final = "ray"
+HOST: Final = "actors"
 LOG_BYTES: Final = 10_000_000
 PORT_WAIT_S: Final = 5.0
 READY_LINE: Final = b"ready\n"
@@ -163,7 +163,7 @@ class Exchange:
 
     async def _launch(self, name: str, command: Callable[[], Sequence[str]]) -> Child:
         environment = {key: value for key, value in os.environ.items() if not key.upper().startswith("MOCKX_")}
-        environment |= self.settings.to_environment()
+        environment |= self.settings.to_environment() | ray_environment(self.credentials)
         path = self.log_path(name)
         self._log_starts[name] = path.stat().st_size if path.exists() else 0
         process = await spawn(command(), path, environment)
