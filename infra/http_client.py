@@ -37,7 +37,8 @@ def request(
         answer = connection.getresponse()
         return HttpAnswer(answer.status, _decoded(answer.read()))
     except (OSError, http.client.HTTPException) as error:
-        raise NoAnswer(f"nobody answers at {parts.netloc}: {error}") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise NoAnswer(f"nobody answers at {parts.netloc} ({reason})") from error
     finally:
         connection.close()
 
