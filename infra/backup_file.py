@@ -151,7 +151,7 @@ def _frames(path: Path) -> Generator[tuple[bytes, _Frame], None, None]:
         if isinstance(error, gzip.BadGzipFile):
             raise _damaged(path, str(error)) from error
         raise BackupError(f"{path} cannot be read: {error.strerror}") from error
-    except (EOFError, zlib.error, msgspec.MsgspecError) as error:
+    except (EOFError, zlib.error, UnicodeDecodeError, msgspec.MsgspecError) as error:
         raise _damaged(path, str(error)) from error
 
 
