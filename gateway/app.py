@@ -73,7 +73,8 @@ def _writer(dialects: Sequence[Dialect], times: RequestTimes) -> Callable[[Reque
     """Return the handler of all that goes wrong: it is told in the dialect that the path belongs to."""
 
     def write(request: Request[Any, Any, Any], failure: Exception) -> Answer:
-        if not isinstance(failure, Failure | HTTPException):
+        is_told = isinstance(failure, HTTPException) and failure.status_code < 500
+        if not is_told and not isinstance(failure, Failure):
             logger.error("%s %s broke", request.method, request.scope.get("path_template"), exc_info=failure)
         answer = dialect_of(dialects, request.scope["path"]).write_failure(failure)
         if "route_handler" not in request.scope:

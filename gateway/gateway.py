@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,6 +15,7 @@ from gateway.admin_desk import AdminDesk
 from gateway.auth import DEMO_NAME, Authenticator
 from gateway.book_desk import BookDesk
 from gateway.dispatch import Dispatcher, DispatchLimits
+from gateway.failures import NotAvailable
 from gateway.floor import Floor
 from gateway.health import Health
 from gateway.heartbeats import Heartbeats
@@ -92,7 +94,10 @@ class Gateway:
         await self.memory.start()
         await self.heartbeats.start()
         following = self.follower.start()
-        self._tasks = [asyncio.create_task(self._beat(), name="heartbeat")]
+        self._tasks = [
+            asyncio.create_task(self._beat(), name="heartbeat"),
+            asyncio.create_task(self._remember_tickers(), name="remember tickers"),
+        ]
         return following
 
     async def stop(self) -> None:
@@ -120,3 +125,8 @@ class Gateway:
             payload = msgspec.json.encode(self._status())
             self.parts.bus.publish(heartbeat(f"gateway.{self.parts.index}"), payload)
             await self.parts.clock.sleep(BEAT_S)
+
+    async def _remember_tickers(self) -> None:
+        """Learn the last tickers of symbols that nobody speaks of now, if the read model is there."""
+        with suppress(NotAvailable):
+            self.memory.remember(await self.history.tickers())

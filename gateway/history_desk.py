@@ -54,6 +54,9 @@ class History(Protocol):
     async def trades(self, symbol: str, *, before: int = 0, limit: int = 50) -> tuple[list[Trade], int]:
         """Return the tape of a symbol, newest first, and where to go on."""
 
+    async def tickers(self) -> dict[str, bytes]:
+        """Return the last `market.<symbol>.ticker` payload of each symbol."""
+
 
 class HistoryDesk:
     """Reads history. While the read model is away every answer is NotAvailable; trading does not need it."""
@@ -110,6 +113,10 @@ class HistoryDesk:
     async def trades(self, symbol: str, before: int, limit: int) -> tuple[list[Trade], int]:
         """Return a page of a symbol's tape, newest first, and where to go on (0: that was all)."""
         return await self._ask(self._history.trades(symbol, before=before, limit=limit))
+
+    async def tickers(self) -> dict[str, bytes]:
+        """Return the last ticker payload of each symbol. Raises NotAvailable."""
+        return await self._ask(self._history.tickers())
 
     async def _recent_fills(self, caller: Caller, symbol: str, limit: int) -> list[Fill]:
         request = ReadFills(caller.account, symbol, limit)

@@ -65,6 +65,11 @@ class MarketMemory:
         self._endings.append(await self._bus.subscribe("market.*.ticker", self._hear_market))
         self._endings.append(await self._bus.subscribe("feed.*.ticker", self._hear_feed))
 
+    def remember(self, tickers: Mapping[str, bytes]) -> None:
+        """Take tickers of long ago for what was not heard of since."""
+        for symbol, payload in tickers.items():
+            self._market.setdefault(symbol, Heard(payload, float("-inf")))
+
     async def stop(self) -> None:
         """Listen no longer."""
         for end in self._endings:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 from litestar import delete, get, patch, post
+from litestar.params import FromPath, JSONBody
 
 from gateway.failures import InvalidInput
 from gateway.gateway import Gateway
@@ -41,8 +42,10 @@ MAX_DECIMALS: Final = 12
 TICKER_PATHS: Final = ["/admin/tickers/{symbol:str}/price", "/admin/tickers/{symbol:str}/{quote:str}/price"]
 
 
-@patch(TICKER_PATHS, dto=ExactBody, return_dto=None, guards=[may_administer], operation_id="setPrice")
-async def set_price(request: AuthorizedRequest, symbol: str, data: PriceBody, quote: str = "") -> TickerEntry:
+@patch(TICKER_PATHS, dto=ExactBody, return_dto=None, guards=[may_administer])
+async def set_price(
+    request: AuthorizedRequest, symbol: FromPath[str], data: JSONBody[PriceBody], quote: FromPath[str] = ""
+) -> TickerEntry:
     """Put a price in place of the outside market until it is released; fills it causes are done when this answers.
 
     A volume that is not given is as good as endless; one of 0 is none.
@@ -63,8 +66,8 @@ async def set_price(request: AuthorizedRequest, symbol: str, data: PriceBody, qu
     return _ticker(gateway, instrument)
 
 
-@delete(TICKER_PATHS, status_code=200, guards=[may_administer], operation_id="releasePrice")
-async def release_price(request: AuthorizedRequest, symbol: str, quote: str = "") -> TickerEntry:
+@delete(TICKER_PATHS, status_code=200, guards=[may_administer])
+async def release_price(request: AuthorizedRequest, symbol: FromPath[str], quote: FromPath[str] = "") -> TickerEntry:
     """Let the outside market count again."""
     gateway = gateway_of(request)
     instrument = await _instrument(gateway, symbol, quote)
@@ -74,7 +77,7 @@ async def release_price(request: AuthorizedRequest, symbol: str, quote: str = ""
 
 @patch("/admin/balance/{asset:str}", dto=ExactBody, return_dto=None, guards=[may_administer], operation_id="setBalance")
 async def set_balance(
-    request: AuthorizedRequest, asset: str, data: BalanceBody | None = None, account: Account = None
+    request: AuthorizedRequest, asset: FromPath[str], data: JSONBody[BalanceBody | None] = None, account: Account = None
 ) -> BalanceView:
     """Set a free balance by a balancing posting, of the demo account unless another is named."""
     gateway = gateway_of(request)
@@ -103,7 +106,7 @@ async def list_accounts(request: AuthorizedRequest) -> list[AccountView]:
 @post(
     "/accounts", status_code=201, dto=ExactBody, return_dto=None, guards=[may_administer], operation_id="createAccount"
 )
-async def create_account(request: AuthorizedRequest, data: AccountBody) -> NewKeyView:
+async def create_account(request: AuthorizedRequest, data: JSONBody[AccountBody]) -> NewKeyView:
     """Create an account with a first key. A name can be taken once."""
     gateway = gateway_of(request)
     funds = dict(gateway.parts.demo_funds)
@@ -113,7 +116,7 @@ async def create_account(request: AuthorizedRequest, data: AccountBody) -> NewKe
 
 
 @get("/accounts/{account:int}/keys", guards=[may_administer], operation_id="listKeys")
-async def list_keys(request: AuthorizedRequest, account: int) -> list[KeyView]:
+async def list_keys(request: AuthorizedRequest, account: FromPath[int]) -> list[KeyView]:
     """List the keys of an account, without what is secret of them."""
     gateway = gateway_of(request)
     await gateway.follower.catch_up()
@@ -130,21 +133,30 @@ async def list_keys(request: AuthorizedRequest, account: int) -> list[KeyView]:
     guards=[may_administer],
     operation_id="createKey",
 )
-async def create_key(request: AuthorizedRequest, account: int, data: KeyBody | None = None) -> NewKeyView:
+async def create_key(
+    request: AuthorizedRequest, account: FromPath[int], data: JSONBody[KeyBody | None] = None
+) -> NewKeyView:
     """Make another key for an account."""
     permissions = list(dict.fromkeys((data or KeyBody()).permissions))
     return _new_key(await gateway_of(request).admin.create_key(account, permissions))
 
 
 @delete("/keys/{key_id:str}", status_code=200, guards=[may_administer], operation_id="revokeKey")
-async def revoke_key(request: AuthorizedRequest, key_id: str) -> Status:
+async def revoke_key(request: AuthorizedRequest, key_id: FromPath[str]) -> Status:
     """Make a key invalid for ever."""
     await gateway_of(request).admin.revoke_key(key_id)
     return Status()
 
 
-@post("/instruments", status_code=201, dto=ExactBody, return_dto=None, guards=[may_administer], operation_id="list")
-async def list_instrument(request: AuthorizedRequest, data: InstrumentBody) -> InstrumentView:
+@post(
+    "/instruments",
+    status_code=201,
+    dto=ExactBody,
+    return_dto=None,
+    guards=[may_administer],
+    operation_id="listInstrument",
+)
+async def list_instrument(request: AuthorizedRequest, data: JSONBody[InstrumentBody]) -> InstrumentView:
     """List a symbol as a plain book between accounts, or change the filters of a listed one."""
     gateway = gateway_of(request)
     await gateway.follower.catch_up()

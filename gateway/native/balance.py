@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from gateway.native.bodies import ExactBody
 from gateway.native.requests import AuthorizedRequest, gateway_of, may_read, may_trade
@@ -17,7 +17,7 @@ from mockexchange.views import BalanceView, balance_view
 
 IdempotencyKey = Annotated[
     str | None,
-    Parameter(header="Idempotency-Key", description="Sent again with the same body, the money is moved once."),
+    HeaderParameter(name="Idempotency-Key", description="Sent again with the same body, the money is moved once."),
 ]
 
 
@@ -36,7 +36,7 @@ async def list_assets(request: AuthorizedRequest) -> BalanceList:
 
 
 @get("/balance/{asset:str}", guards=[may_read], operation_id="getBalance")
-async def get_balance(request: AuthorizedRequest, asset: str) -> BalanceView:
+async def get_balance(request: AuthorizedRequest, asset: FromPath[str]) -> BalanceView:
     """Show the balance of one asset."""
     return _shown(await gateway_of(request).money.balance(request.user, asset))
 
@@ -50,7 +50,10 @@ async def get_balance(request: AuthorizedRequest, asset: str) -> BalanceView:
     operation_id="deposit",
 )
 async def deposit(
-    request: AuthorizedRequest, asset: str, data: AmountBody | None = None, key: IdempotencyKey = None
+    request: AuthorizedRequest,
+    asset: FromPath[str],
+    data: JSONBody[AmountBody | None] = None,
+    key: IdempotencyKey = None,
 ) -> BalanceView:
     """Bring money in from the outside world; 100,000 unless the body says how much."""
     amount = (data or AmountBody()).amount
@@ -66,7 +69,10 @@ async def deposit(
     operation_id="withdraw",
 )
 async def withdraw(
-    request: AuthorizedRequest, asset: str, data: AmountBody | None = None, key: IdempotencyKey = None
+    request: AuthorizedRequest,
+    asset: FromPath[str],
+    data: JSONBody[AmountBody | None] = None,
+    key: IdempotencyKey = None,
 ) -> BalanceView:
     """Take free money out to the outside world; 100,000 unless the body says how much."""
     amount = (data or AmountBody()).amount

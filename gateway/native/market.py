@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Final
 
 from litestar import Response, get
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, QueryParameter
 
 from gateway.failures import InvalidInput
 from gateway.native.requests import (
@@ -27,7 +27,7 @@ from mockexchange.views import NS_PER_MS, FillView, TradeView, fill_view, levels
 MAX_DEPTH: Final = 5_000
 MAX_TICKERS: Final = 1_000
 
-Depth = Annotated[int, Parameter(description=f"Levels of each side, 1 to {MAX_DEPTH}.")]
+Depth = Annotated[int, QueryParameter(description=f"Levels of each side, 1 to {MAX_DEPTH}.")]
 
 
 @get("/tickers", operation_id="listSymbols")
@@ -37,7 +37,7 @@ async def list_symbols(request: OpenRequest) -> list[str]:
 
 
 @get("/tickers/{symbols:path}", operation_id="getTickers")
-async def get_tickers(request: OpenRequest, symbols: str) -> dict[str, TickerEntry]:
+async def get_tickers(request: OpenRequest, symbols: FromPath[str]) -> dict[str, TickerEntry]:
     """Show the tickers of one or several symbols, separated by commas."""
     names = [parse_symbol(name) for name in symbols.strip("/").split(",") if name]
     if len(names) > MAX_TICKERS:
@@ -48,7 +48,7 @@ async def get_tickers(request: OpenRequest, symbols: str) -> dict[str, TickerEnt
 
 
 @get("/orderbook/{symbol:path}", operation_id="getOrderBook")
-async def get_order_book(request: OpenRequest, symbol: str, depth: Depth = 100) -> OrderBookView:
+async def get_order_book(request: OpenRequest, symbol: FromPath[str], depth: Depth = 100) -> OrderBookView:
     """Show the best levels of a book, accounts and outside market together."""
     if not 1 <= depth <= MAX_DEPTH:
         raise InvalidInput("depth", f"must be 1 to {MAX_DEPTH}")
@@ -67,7 +67,7 @@ async def get_order_book(request: OpenRequest, symbol: str, depth: Depth = 100) 
 
 @get("/trades/{symbol:path}", operation_id="listTrades")
 async def list_trades(
-    request: OpenRequest, symbol: str, *, limit: Limit = None, tail: Tail = None, cursor: Cursor = 0
+    request: OpenRequest, symbol: FromPath[str], *, limit: Limit = None, tail: Tail = None, cursor: Cursor = 0
 ) -> Response[list[TradeView]]:
     """List the trades of a symbol, newest first: those of accounts, and prints of the outside market."""
     gateway = gateway_of(request)
@@ -81,7 +81,7 @@ async def list_trades(
 async def list_fills(
     request: AuthorizedRequest,
     *,
-    symbol: str | None = None,
+    symbol: FromQuery[str | None] = None,
     limit: Limit = None,
     tail: Tail = None,
     cursor: Cursor = 0,
@@ -103,7 +103,7 @@ async def list_instruments(request: OpenRequest) -> list[InstrumentView]:
 
 
 @get("/instruments/{symbol:path}", operation_id="getInstrument")
-async def get_instrument(request: OpenRequest, symbol: str) -> InstrumentView:
+async def get_instrument(request: OpenRequest, symbol: FromPath[str]) -> InstrumentView:
     """Show one instrument."""
     return instrument_view(await gateway_of(request).floor.instrument(parse_symbol(symbol)))
 

@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 import msgspec
 from litestar import Response, delete, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from gateway.auth import Caller
 from gateway.failures import CommandRefused, Failure, InvalidInput
@@ -49,14 +49,16 @@ from mockexchange.views import OrderView, history_view, order_view
 
 MAX_BATCH: Final = 500
 
-Status = Annotated[StatusName | None, Parameter(description="Orders in this state; `open` means new or partly filled.")]
-ClientOrderId = Annotated[str | None, Parameter(description="The one order with this client order id.")]
+Status = Annotated[
+    StatusName | None, QueryParameter(description="Orders in this state; `open` means new or partly filled.")
+]
+ClientOrderId = Annotated[str | None, QueryParameter(description="The one order with this client order id.")]
 
 _order_decoder: Final = msgspec.json.Decoder(OrderBody)
 
 
 @post("/orders", status_code=200, dto=ExactBody, return_dto=None, guards=[may_trade], operation_id="placeOrder")
-async def place_order(request: AuthorizedRequest, data: OrderBody) -> OrderView:
+async def place_order(request: AuthorizedRequest, data: JSONBody[OrderBody]) -> OrderView:
     """Place an order; the answer shows it as it stands in the journal: resting, filled, or rejected by the book.
 
     The same `client_order_id` with the same body gives the first answer again; an `Idempotency-Key` does the same for
@@ -67,7 +69,7 @@ async def place_order(request: AuthorizedRequest, data: OrderBody) -> OrderView:
 
 
 @post("/orders/batch", status_code=200, dto=ExactBody, return_dto=None, guards=[may_trade], operation_id="placeOrders")
-async def place_orders(request: AuthorizedRequest, data: list[msgspec.Raw] | BatchBody) -> list[BatchAnswer]:
+async def place_orders(request: AuthorizedRequest, data: JSONBody[list[msgspec.Raw] | BatchBody]) -> list[BatchAnswer]:
     """Place up to 500 orders, of any symbols; each is answered for itself, in the order asked."""
     raws = data.orders if isinstance(data, BatchBody) else data
     if len(raws) > MAX_BATCH:
@@ -82,7 +84,7 @@ async def place_orders(request: AuthorizedRequest, data: list[msgspec.Raw] | Bat
 
 
 @post("/orders/can_execute", status_code=200, dto=ExactBody, return_dto=None, guards=[may_read])
-async def can_execute(request: AuthorizedRequest, data: OrderBody) -> Verdict:
+async def can_execute(request: AuthorizedRequest, data: JSONBody[OrderBody]) -> Verdict:
     """Say whether the free balance would pay for an order now. Nothing is placed."""
     asked = _asked(data, "")
     if asked.limit_price is not None:
@@ -96,13 +98,13 @@ async def list_orders(
     request: AuthorizedRequest,
     *,
     status: Status = None,
-    symbol: str | None = None,
-    side: SideName | None = None,
+    symbol: FromQuery[str | None] = None,
+    side: FromQuery[SideName | None] = None,
     client_order_id: ClientOrderId = None,
     limit: Limit = None,
     tail: Tail = None,
     cursor: Cursor = 0,
-    include_history: bool = False,
+    include_history: FromQuery[bool] = False,
 ) -> Response[list[OrderView]]:
     """List orders, newest first. Open ones are told by the account's shard, all others by the read model."""
     gateway = gateway_of(request)
@@ -119,8 +121,8 @@ async def list_order_ids(
     request: AuthorizedRequest,
     *,
     status: Status = None,
-    symbol: str | None = None,
-    side: SideName | None = None,
+    symbol: FromQuery[str | None] = None,
+    side: FromQuery[SideName | None] = None,
     limit: Limit = None,
     tail: Tail = None,
     cursor: Cursor = 0,
@@ -132,7 +134,9 @@ async def list_order_ids(
 
 
 @get("/orders/{order_id:str}", guards=[may_read], operation_id="getOrder")
-async def get_order(request: AuthorizedRequest, order_id: str, include_history: bool = False) -> OrderView:
+async def get_order(
+    request: AuthorizedRequest, order_id: FromPath[str], include_history: FromQuery[bool] = False
+) -> OrderView:
     """Read one order."""
     gateway = gateway_of(request)
     order = await gateway.lists.find(request.user, parse_order_id(order_id))
@@ -140,7 +144,7 @@ async def get_order(request: AuthorizedRequest, order_id: str, include_history: 
 
 
 @post("/orders/{order_id:str}/cancel", status_code=200, guards=[may_trade], operation_id="cancelOrder")
-async def cancel_order(request: AuthorizedRequest, order_id: str) -> CanceledOrder:
+async def cancel_order(request: AuthorizedRequest, order_id: FromPath[str]) -> CanceledOrder:
     """Cancel an open order; the answer also tells what money it gave back."""
     gateway = gateway_of(request)
     order = await gateway.orders.cancel(request.user, parse_order_id(order_id))
@@ -149,7 +153,7 @@ async def cancel_order(request: AuthorizedRequest, order_id: str) -> CanceledOrd
 
 
 @delete("/orders/{order_id:str}", status_code=200, guards=[may_trade], operation_id="deleteOrder")
-async def delete_order(request: AuthorizedRequest, order_id: str) -> OrderView:
+async def delete_order(request: AuthorizedRequest, order_id: FromPath[str]) -> OrderView:
     """Cancel an open order."""
     gateway = gateway_of(request)
     order = await gateway.orders.cancel(request.user, parse_order_id(order_id))
@@ -157,7 +161,7 @@ async def delete_order(request: AuthorizedRequest, order_id: str) -> OrderView:
 
 
 @delete("/orders", status_code=200, guards=[may_trade], operation_id="cancelAllOrders")
-async def cancel_all_orders(request: AuthorizedRequest, symbol: str | None = None) -> list[OrderView]:
+async def cancel_all_orders(request: AuthorizedRequest, symbol: FromQuery[str | None] = None) -> list[OrderView]:
     """Cancel all open orders, of one symbol or of all; the answer lists those that were canceled."""
     gateway = gateway_of(request)
     name = "" if symbol is None else (await gateway.floor.instrument(parse_symbol(symbol))).symbol

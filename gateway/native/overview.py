@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 from litestar import get
+from litestar.params import FromQuery
 
 from gateway.auth import Caller
 from gateway.gateway import Gateway
@@ -44,18 +45,18 @@ class ValuedBalance(msgspec.Struct):
 
 
 class MovedAsset(msgspec.Struct):
-    """What was moved of an asset in one direction, and its worth when it was."""
+    """What was moved of an asset in one direction, and its worth when it was; empty where nothing was."""
 
-    ref_symbol: str
-    asset_quantity: str
-    ref_value: str
+    ref_symbol: str | msgspec.UnsetType = msgspec.UNSET
+    asset_quantity: str | msgspec.UnsetType = msgspec.UNSET
+    ref_value: str | msgspec.UnsetType = msgspec.UNSET
 
 
 class Investment(msgspec.Struct):
-    """Deposits and withdrawals of one asset; an empty object where there were none."""
+    """Deposits and withdrawals of one asset."""
 
-    deposits: MovedAsset | dict[str, str]
-    withdrawals: MovedAsset | dict[str, str]
+    deposits: MovedAsset
+    withdrawals: MovedAsset
 
 
 class CapitalParts(msgspec.Struct):
@@ -122,7 +123,7 @@ class SideTotals(msgspec.Struct):
 
 
 @get("/overview/capital", guards=[may_read], operation_id="getCapital")
-async def get_capital(request: AuthorizedRequest, aggregation: bool = True) -> Capital | CapitalParts:
+async def get_capital(request: AuthorizedRequest, aggregation: FromQuery[bool] = True) -> Capital | CapitalParts:
     """Show equity, deposits and withdrawals; with `aggregation=false` asset by asset."""
     gateway = gateway_of(request)
     account = await gateway.money.account(request.user)
@@ -169,7 +170,7 @@ async def get_assets_overview(request: AuthorizedRequest) -> AssetsOverview:
 
 @get("/overview/trades", guards=[may_read], operation_id="getTradesOverview")
 async def get_trades_overview(
-    request: AuthorizedRequest, assets: str | None = None, side: SideName | None = None
+    request: AuthorizedRequest, assets: FromQuery[str | None] = None, side: FromQuery[SideName | None] = None
 ) -> dict[str, SideTotals]:
     """Show totals of trades by side and symbol; `assets` is a comma-separated list of base assets."""
     gateway = gateway_of(request)
@@ -199,7 +200,7 @@ async def _capital_parts(gateway: Gateway, account: AccountAnswer, holdings: lis
     return CapitalParts(
         {item.balance.asset: _valued(gateway, item) for item in holdings},
         {
-            asset: Investment(deposits.get(asset, {}), withdrawals.get(asset, {}))
+            asset: Investment(deposits.get(asset, MovedAsset()), withdrawals.get(asset, MovedAsset()))
             for asset in sorted({*deposits, *withdrawals})
         },
         _unpriced(holdings),

@@ -9,7 +9,7 @@ from litestar import Request, Response
 from litestar.connection import ASGIConnection
 from litestar.datastructures import State
 from litestar.handlers import BaseRouteHandler
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from gateway.auth import Caller, Permission
 from gateway.failures import InvalidInput
@@ -24,10 +24,12 @@ MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 100
 MAX_CURSOR: Final = 2**53
 
-Limit = Annotated[int | None, Parameter(description=f"How many, 1 to {MAX_LIMIT}; {DEFAULT_LIMIT} by default.")]
-Tail = Annotated[int | None, Parameter(description="Another name of limit; 0 or less means as many as possible.")]
-Cursor = Annotated[int, Parameter(description="Where to go on: the header X-Next-Cursor of the page before.")]
-Account = Annotated[int | None, Parameter(description="The account to act for; an administrator alone may choose.")]
+Limit = Annotated[int | None, QueryParameter(description=f"How many, 1 to {MAX_LIMIT}; {DEFAULT_LIMIT} by default.")]
+Tail = Annotated[int | None, QueryParameter(description="Another name of limit; 0 or less means as many as possible.")]
+Cursor = Annotated[int, QueryParameter(description="Where to go on: the header X-Next-Cursor of the page before.")]
+Account = Annotated[
+    int | None, QueryParameter(description="The account to act for; an administrator alone may choose.")
+]
 
 
 def gateway_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Gateway:
