@@ -49,9 +49,9 @@ WINDOW_BYTES: Final = 1_000_000
 async def back_up(settings: Settings, path: Path, progress: Progress) -> int:
     """Write all data of a running or stopped exchange into a new file; return the number of records."""
     credentials_path = settings.data_dir / FILE_NAME
+    check_version(settings.data_dir)
     if not credentials_path.exists():
         raise BackupError(f"{settings.data_dir} holds no exchange: set MOCKX_DATA_DIR to one's data directory")
-    check_version(settings.data_dir)
     read_credentials(credentials_path)
     with new_backup(path) as writer:
         async with _journal_of(settings) as connection:

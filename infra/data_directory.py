@@ -26,9 +26,10 @@ class DataDirectoryError(Problem):
 
 
 @contextmanager
-def locked_data_directory(directory: Path) -> Iterator[None]:
+def locked_data_directory(directory: Path) -> Iterator[bool]:
     """Hold a data directory, made when absent, for this process alone.
 
+    Yields whether the process that held it last was killed: what that one had started may take a moment to end.
     Raises DataDirectoryError when another process holds it, it is of a newer version, or the disk is full.
     """
     try:
@@ -39,19 +40,22 @@ def locked_data_directory(directory: Path) -> Iterator[None]:
             f"{directory} cannot be used as data directory ({error.strerror}): set MOCKX_DATA_DIR to another"
         ) from error
     try:
-        _take(lock, directory)
-        check_space(directory)
-        check_version(directory)
-        yield
+        was_killed = _take(lock, directory)
+        try:
+            check_space(directory)
+            check_version(directory)
+            _mark_version(directory)
+            yield was_killed
+        finally:
+            os.ftruncate(lock, 0)
     finally:
         os.close(lock)
 
 
 def check_version(directory: Path) -> None:
-    """Refuse data of a newer version; mark a new directory with this one's."""
+    """Refuse data of a newer version."""
     path = directory / VERSION_FILE
     if not path.exists():
-        replace_private(path, f"{DATA_VERSION}\n")
         return
     text = path.read_text().strip()
     if not text.isdecimal():
@@ -85,7 +89,14 @@ def lock_holder(directory: Path) -> int | None:
     return None
 
 
-def _take(lock: int, directory: Path) -> None:
+def _mark_version(directory: Path) -> None:
+    path = directory / VERSION_FILE
+    if not path.exists():
+        replace_private(path, f"{DATA_VERSION}\n")
+
+
+def _take(lock: int, directory: Path) -> bool:
+    """Lock the directory and leave this process's id in it; return whether another's was left there."""
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -93,5 +104,7 @@ def _take(lock: int, directory: Path) -> None:
         raise DataDirectoryError(
             f"{directory} is in use by process {holder}: stop it, or set MOCKX_DATA_DIR to another directory"
         ) from error
+    was_killed = os.fstat(lock).st_size > 0
     os.ftruncate(lock, 0)
     os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+    return was_killed

@@ -30,7 +30,6 @@ NATS: Final = "nats-server"
 VALKEY: Final = "valkey-server"
 HOST: Final = "actors"
 LOG_BYTES: Final = 10_000_000
-PORT_WAIT_S: Final = 5.0
 READY_LINE: Final = b"ready\n"
 
 _A_LONG_TIME_S: Final = 3600.0
@@ -96,9 +95,9 @@ class Exchange:
             if path.stat().st_size > LOG_BYTES:
                 path.replace(path.with_suffix(".log.1"))
 
-    async def check_ports(self) -> None:
-        """Raise PortUnusable unless all ports can be had, soon: those of a killed exchange become free in a moment."""
-        deadline = asyncio.get_running_loop().time() + PORT_WAIT_S
+    async def check_ports(self, patience_s: float) -> None:
+        """Raise PortUnusable unless all ports can be had within some time."""
+        deadline = asyncio.get_running_loop().time() + patience_s
         for name, host, port in self._ports():
             while not _is_free(name, host, port):
                 if asyncio.get_running_loop().time() > deadline:

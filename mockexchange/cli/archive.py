@@ -32,7 +32,7 @@ def run_restore(settings: Settings, file: Path, directory: Path, console: Consol
 
 def _with_progress(console: Console, what: str, work: Callable[[backup.Progress], Coroutine[Any, Any, int]]) -> int:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=None)
 
         def show(done: int, total: int) -> None:

@@ -18,7 +18,7 @@ from infra.http_client import HttpAnswer, NoAnswer, request
 from infra.nats.connection import connect
 from infra.nats.journal import NatsJournal
 from infra.nats_users import NatsUsers
-from infra.parts import Exchange, last_lines
+from infra.parts import Exchange, PortUnusable, last_lines
 from infra.problem import Problem
 from infra.settings import Settings
 from infra.supervisor import PartFailed, Supervisor
@@ -27,6 +27,7 @@ from mockexchange.cli.banner import banner
 from mockexchange.cli.console import Narrator
 
 HEALTH_TIMEOUT_S: Final = 60.0
+PATIENCE_S: Final = 10.0
 LINES_SHOWN: Final = 15
 EXIT_FORCED: Final = 130
 
@@ -39,12 +40,12 @@ class NotHealthy(Problem):
 
 def run_up(settings: Settings, console: Console) -> int:
     """Run the exchange until SIGINT or SIGTERM; return 0 once all parts have stopped."""
-    with locked_data_directory(settings.data_dir):
+    with locked_data_directory(settings.data_dir) as was_killed:
         exchange = Exchange(settings, credentials_for(settings))
         exchange.prepare_logs()
         narrator = Narrator(console, exchange.log_path("up"))
         try:
-            asyncio.run(_Run(exchange, narrator).until_stopped())
+            asyncio.run(_Run(exchange, narrator, was_killed).until_stopped())
         except PartFailed as failure:
             _show_log(exchange, failure.part, narrator)
             raise
@@ -59,13 +60,14 @@ class _Run:
 
     exchange: Exchange
     narrator: Narrator
+    is_after_kill: bool
 
     async def until_stopped(self) -> None:
         """Start everything, then wait for a signal; stop everything in any case."""
         stopped = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, _stop_or_leave, stopped)
-        await self.exchange.check_ports()
+        await self.exchange.check_ports(PATIENCE_S if self.is_after_kill else 0.0)
         supervisor = Supervisor(self.exchange.parts(), WallClock(), self.narrator.hear)
         work = asyncio.create_task(self._work(supervisor))
         stopping = asyncio.create_task(stopped.wait())
@@ -79,6 +81,9 @@ class _Run:
                 task.cancel()
             await asyncio.gather(work, stopping, return_exceptions=True)
             await supervisor.stop()
+            # Ray's own processes take a moment to follow it; who starts again at once must find the ports free.
+            with suppress(PortUnusable):
+                await self.exchange.check_ports(PATIENCE_S)
 
     async def _work(self, supervisor: Supervisor) -> None:
         await supervisor.start()

@@ -44,6 +44,16 @@ def test_a_directory_in_use_names_the_process_that_holds_it(tmp_path):
     assert lock_holder(tmp_path) is None
 
 
+def test_whether_the_last_holder_was_killed_is_known(tmp_path):
+    with locked_data_directory(tmp_path) as was_killed:
+        assert not was_killed
+    with locked_data_directory(tmp_path) as was_killed:
+        assert not was_killed
+    (tmp_path / "lock").write_text("4711\n")
+    with locked_data_directory(tmp_path) as was_killed:
+        assert was_killed
+
+
 def test_a_released_directory_can_be_used_again(tmp_path):
     for _ in range(2):
         with locked_data_directory(tmp_path):
