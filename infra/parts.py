@@ -154,7 +154,7 @@ class Exchange:
         name = f"gateway-{number}"
         return Part(
             name,
-            partial(self._launch, name, lambda: [sys.executable, "-m", "gateway"]),
+            partial(self._launch, name, lambda: [sys.executable, "-m", "gateway", str(number)]),
             partial(_wait_until_it_answers, f"{self.settings.gateway_url}/health/live"),
             needs=(HOST,),
             follows=HOST,
