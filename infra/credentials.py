@@ -71,7 +71,8 @@ def unseal(sealed: bytes, seal_key: str) -> ApiKey:
 def credentials_for(settings: Settings) -> Credentials:
     """Return the credentials of the data directory, made now if there are none; settings win over the file.
 
-    The password for a server that runs elsewhere is empty: what its URL says counts, and it must not learn ours.
+    The secret of a server that runs elsewhere is empty: what its URL or operator says counts, and it must not
+    learn ours.
     """
     path = settings.data_dir / FILE_NAME
     credentials = read_credentials(path) if path.exists() else _create(path)
@@ -80,12 +81,17 @@ def credentials_for(settings: Settings) -> Credentials:
         admin_key=settings.admin_key or credentials.admin_key,
         nats_password="" if settings.nats_url else credentials.nats_password,
         valkey_password="" if settings.valkey_url else credentials.valkey_password,
+        ray_token="" if settings.ray_address else credentials.ray_token,
     )
 
 
-def ray_environment(credentials: Credentials) -> dict[str, str]:
-    """Return variables by which a process and Ray know each other. Ray reads them when it is imported."""
-    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": credentials.ray_token, "RAY_USAGE_STATS_ENABLED": "0"}
+def ray_environment(ray_token: str) -> dict[str, str]:
+    """Return variables by which a process and Ray know each other. Ray reads them when it is imported.
+
+    Without a token, Ray runs elsewhere, and the variables or the file that its operator set up count.
+    """
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": ray_token} if ray_token else {}
+    return token | {"RAY_USAGE_STATS_ENABLED": "0"}
 
 
 def read_credentials(path: Path) -> Credentials:
@@ -115,5 +121,13 @@ def _create(path: Path) -> Credentials:
     )
     lines = [f'{name} = "{value}"' for name, value in msgspec.structs.asdict(credentials).items()]
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    replace_private(path, "\n".join(lines) + "\n")
+    draft = path.with_name(f".{FILE_NAME}.{secrets.token_hex(4)}")
+    replace_private(draft, "\n".join(lines) + "\n")
+    try:
+        # Of several processes that start at once, one makes the credentials and all use them.
+        os.link(draft, path)
+    except FileExistsError:
+        return read_credentials(path)
+    finally:
+        draft.unlink()
     return credentials

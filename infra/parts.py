@@ -158,11 +158,13 @@ class Exchange:
             partial(_wait_until_it_answers, f"{self.settings.gateway_url}/health/live"),
             needs=(HOST,),
             follows=HOST,
+            # Requests under way are answered first.
+            stop_grace_s=self.settings.order_timeout_seconds + 5.0,
         )
 
     async def _launch(self, name: str, command: Callable[[], Sequence[str]]) -> Child:
         environment = {key: value for key, value in os.environ.items() if not key.upper().startswith("MOCKX_")}
-        environment |= self.settings.to_environment() | ray_environment(self.credentials)
+        environment |= self.settings.to_environment() | ray_environment(self.credentials.ray_token)
         path = self.log_path(name)
         self._log_starts[name] = path.stat().st_size if path.exists() else 0
         process = await spawn(command(), path, environment)

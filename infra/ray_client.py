@@ -14,6 +14,7 @@ from typing import Any, Final
 import ray
 from ray.exceptions import RayError
 
+from infra.credentials import ray_environment
 from infra.ports import PeerLost
 from mockexchange.messages.codec import decode_directory_answer, encode
 from mockexchange.messages.directory import Done, EnsureBook
@@ -31,7 +32,7 @@ def namespace_of(data_dir: Path, version: int) -> str:
 
 def prepare_environment(ray_token: str) -> None:
     """Set the variables that Ray reads when it is first used in a process and in those it starts."""
-    os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="token", RAY_AUTH_TOKEN=ray_token)
+    os.environ.update(ray_environment(ray_token))
 
 
 def join(address: str, namespace: str) -> None:

@@ -1,4 +1,5 @@
 import stat
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -7,6 +8,7 @@ from infra.credentials import (
     CredentialsError,
     credentials_for,
     new_api_key,
+    ray_environment,
     read_credentials,
     seal,
     unseal,
@@ -36,6 +38,13 @@ def test_the_second_start_reads_the_same_secrets(settings):
     assert credentials_for(settings) == credentials_for(settings)
 
 
+def test_processes_that_start_at_once_use_the_same_secrets(settings):
+    with ThreadPoolExecutor(8) as threads:
+        made = list(threads.map(credentials_for, [settings] * 8))
+    assert made == [credentials_for(settings)] * 8
+    assert [path.name for path in settings.data_dir.iterdir()] == ["credentials.toml"]
+
+
 def test_two_directories_have_different_secrets(settings, tmp_path):
     other = credentials_for(Settings(data_dir=tmp_path / "other"))
     assert other.admin_key != credentials_for(settings).admin_key
@@ -51,11 +60,12 @@ def test_the_admin_key_of_the_settings_wins_and_is_not_written(settings):
 
 def test_servers_that_run_elsewhere_do_not_learn_the_passwords_of_the_embedded_ones(settings):
     own = credentials_for(settings)
-    update = {"nats_url": "nats://me:secret@elsewhere", "valkey_url": "valkey://elsewhere"}
-    other = credentials_for(settings.model_copy(update=update))
-    assert (other.nats_password, other.valkey_password) == ("", "")
-    assert own.nats_password
-    assert own.valkey_password
+    urls = {"nats_url": "nats://me:secret@elsewhere", "valkey_url": "valkey://elsewhere", "ray_address": "ray:6379"}
+    other = credentials_for(settings.model_copy(update=urls))
+    assert (other.nats_password, other.valkey_password, other.ray_token) == ("", "", "")
+    assert all((own.nats_password, own.valkey_password, own.ray_token))
+    assert "RAY_AUTH_TOKEN" not in ray_environment(other.ray_token)
+    assert ray_environment(own.ray_token)["RAY_AUTH_TOKEN"] == own.ray_token
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o610])
