@@ -66,7 +66,7 @@ async def host(settings: Settings) -> int:
     head = None
     if settings.ray_address is None:
         shutil.rmtree(ray_directory(settings), ignore_errors=True)
-        head = await spawn(ray_command(settings), settings.data_dir / "logs" / "ray.log")
+        head = await spawn(ray_command(settings), settings.data_dir / "logs" / "ray.log", is_guarded=True)
     address = settings.ray_address or f"127.0.0.1:{settings.ray_port}"
     if not await _join(address, namespace_of(settings.data_dir, DATA_VERSION)):
         sys.stderr.write(f"Ray cannot be reached at {address}\n")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import replace
@@ -28,7 +27,7 @@ from infra.data_directory import (
 from infra.embedded import nats_server
 from infra.embedded.files import replace_private
 from infra.embedded.nats_server import NatsServerConfig
-from infra.embedded.process import spawn, stop
+from infra.embedded.process import free_port, spawn, stop
 from infra.nats.connection import Connection, connect
 from infra.nats.journal import NatsJournal
 from infra.nats.stream import ensure_stream
@@ -175,7 +174,7 @@ async def _journal_to_fill(settings: Settings) -> AsyncIterator[Connection]:
 @asynccontextmanager
 async def _embedded(settings: Settings) -> AsyncIterator[Connection]:
     """Run the embedded NATS server on a port of its own, and connect to it. The caller holds the data directory."""
-    config = replace(nats_config(settings, credentials_for(settings)), host="127.0.0.1", port=_free_port())
+    config = replace(nats_config(settings, credentials_for(settings)), host="127.0.0.1", port=free_port())
     log = settings.data_dir / "logs" / "backup.log"
     log.parent.mkdir(mode=0o700, exist_ok=True)
     server = await spawn(nats_server.prepare(config), log)
@@ -204,10 +203,3 @@ async def _connected(url: str, password: str) -> AsyncIterator[Connection]:
         yield connection
     finally:
         await connection.close()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

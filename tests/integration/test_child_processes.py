@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
 import textwrap
@@ -52,6 +53,46 @@ async def test_a_child_dies_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent.kill()
     await parent.communicate()
     await eventually(lambda: not is_running(child))
+
+
+GUARDED = textwrap.dedent(
+    """
+    import asyncio, sys
+    from pathlib import Path
+    from infra.embedded.process import spawn
+
+    PROGRAM = (
+        "import signal, subprocess, sys, time;"
+        "signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+        "print(child.pid, flush=True); time.sleep(600)"
+    )
+
+    async def main():
+        child = await spawn([sys.executable, "-c", PROGRAM], Path(sys.argv[1]), is_guarded=True)
+        print(child.pid, flush=True)
+        await child.wait()
+
+    asyncio.run(main())
+    """
+)
+
+
+@pytest.mark.parametrize("killed", ["parent", "child"])
+async def test_what_a_guarded_child_has_started_dies_with_it_and_with_its_parent(tmp_path: Path, killed: str) -> None:
+    log = tmp_path / "log"
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", GUARDED, str(log), stdout=asyncio.subprocess.PIPE, cwd=Path.cwd()
+    )
+    assert parent.stdout is not None
+    child = int(await parent.stdout.readline())
+    await eventually(lambda: log.read_text().endswith("\n"))
+    grandchild = int(log.read_text())
+    assert is_running(grandchild)
+    os.kill(parent.pid if killed == "parent" else child, signal.SIGKILL)
+    await eventually(lambda: not is_running(grandchild))
+    await eventually(lambda: not is_running(child))
+    await parent.communicate()
 
 
 async def test_a_child_stands_in_a_session_of_its_own_and_writes_to_its_log(tmp_path: Path) -> None:
