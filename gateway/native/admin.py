@@ -42,7 +42,7 @@ MAX_DECIMALS: Final = 12
 TICKER_PATHS: Final = ["/admin/tickers/{symbol:str}/price", "/admin/tickers/{symbol:str}/{quote:str}/price"]
 
 
-@patch(TICKER_PATHS, dto=ExactBody, return_dto=None, guards=[may_administer])
+@patch(TICKER_PATHS, dto=ExactBody, return_dto=None, before_request=may_administer)
 async def set_price(
     request: AuthorizedRequest, symbol: FromPath[str], data: JSONBody[PriceBody], quote: FromPath[str] = ""
 ) -> TickerEntry:
@@ -66,7 +66,7 @@ async def set_price(
     return _ticker(gateway, instrument)
 
 
-@delete(TICKER_PATHS, status_code=200, guards=[may_administer])
+@delete(TICKER_PATHS, status_code=200, before_request=may_administer)
 async def release_price(request: AuthorizedRequest, symbol: FromPath[str], quote: FromPath[str] = "") -> TickerEntry:
     """Let the outside market count again."""
     gateway = gateway_of(request)
@@ -75,7 +75,13 @@ async def release_price(request: AuthorizedRequest, symbol: FromPath[str], quote
     return _ticker(gateway, instrument)
 
 
-@patch("/admin/balance/{asset:str}", dto=ExactBody, return_dto=None, guards=[may_administer], operation_id="setBalance")
+@patch(
+    "/admin/balance/{asset:str}",
+    dto=ExactBody,
+    return_dto=None,
+    before_request=may_administer,
+    operation_id="setBalance",
+)
 async def set_balance(
     request: AuthorizedRequest, asset: FromPath[str], data: JSONBody[BalanceBody | None] = None, account: Account = None
 ) -> BalanceView:
@@ -87,14 +93,14 @@ async def set_balance(
     return balance_view(balance, listed.scale)
 
 
-@delete("/admin/data", status_code=200, guards=[may_administer], operation_id="resetData")
+@delete("/admin/data", status_code=200, before_request=may_administer, operation_id="resetData")
 async def reset_data(request: AuthorizedRequest) -> Status:
     """Cancel all orders, bring all balances back to their starting funds, start history anew; keys stay."""
     await gateway_of(request).admin.reset()
     return Status()
 
 
-@get("/accounts", guards=[may_administer], operation_id="listAccounts")
+@get("/accounts", before_request=may_administer, operation_id="listAccounts")
 async def list_accounts(request: AuthorizedRequest) -> list[AccountView]:
     """List all accounts."""
     gateway = gateway_of(request)
@@ -104,7 +110,12 @@ async def list_accounts(request: AuthorizedRequest) -> list[AccountView]:
 
 
 @post(
-    "/accounts", status_code=201, dto=ExactBody, return_dto=None, guards=[may_administer], operation_id="createAccount"
+    "/accounts",
+    status_code=201,
+    dto=ExactBody,
+    return_dto=None,
+    before_request=may_administer,
+    operation_id="createAccount",
 )
 async def create_account(request: AuthorizedRequest, data: JSONBody[AccountBody]) -> NewKeyView:
     """Create an account with a first key. A name can be taken once."""
@@ -115,7 +126,7 @@ async def create_account(request: AuthorizedRequest, data: JSONBody[AccountBody]
     return _new_key(await gateway.admin.create_account(data.name, funds))
 
 
-@get("/accounts/{account:int}/keys", guards=[may_administer], operation_id="listKeys")
+@get("/accounts/{account:int}/keys", before_request=may_administer, operation_id="listKeys")
 async def list_keys(request: AuthorizedRequest, account: FromPath[int]) -> list[KeyView]:
     """List the keys of an account, without what is secret of them."""
     gateway = gateway_of(request)
@@ -130,7 +141,7 @@ async def list_keys(request: AuthorizedRequest, account: FromPath[int]) -> list[
     status_code=201,
     dto=ExactBody,
     return_dto=None,
-    guards=[may_administer],
+    before_request=may_administer,
     operation_id="createKey",
 )
 async def create_key(
@@ -141,7 +152,7 @@ async def create_key(
     return _new_key(await gateway_of(request).admin.create_key(account, permissions))
 
 
-@delete("/keys/{key_id:str}", status_code=200, guards=[may_administer], operation_id="revokeKey")
+@delete("/keys/{key_id:str}", status_code=200, before_request=may_administer, operation_id="revokeKey")
 async def revoke_key(request: AuthorizedRequest, key_id: FromPath[str]) -> Status:
     """Make a key invalid for ever."""
     await gateway_of(request).admin.revoke_key(key_id)
@@ -153,7 +164,7 @@ async def revoke_key(request: AuthorizedRequest, key_id: FromPath[str]) -> Statu
     status_code=201,
     dto=ExactBody,
     return_dto=None,
-    guards=[may_administer],
+    before_request=may_administer,
     operation_id="listInstrument",
 )
 async def list_instrument(request: AuthorizedRequest, data: JSONBody[InstrumentBody]) -> InstrumentView:

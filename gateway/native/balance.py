@@ -21,21 +21,21 @@ IdempotencyKey = Annotated[
 ]
 
 
-@get("/balance", guards=[may_read], operation_id="getBalances")
+@get("/balance", before_request=may_read, operation_id="getBalances")
 async def get_balances(request: AuthorizedRequest) -> dict[str, BalanceView]:
     """Show all balances by asset."""
     balances = await gateway_of(request).money.balances(request.user)
     return {balance.asset: balance_view(balance, asset.scale) for balance, asset in balances}
 
 
-@get("/balance/list", guards=[may_read], operation_id="listAssets")
+@get("/balance/list", before_request=may_read, operation_id="listAssets")
 async def list_assets(request: AuthorizedRequest) -> BalanceList:
     """List the assets the account has."""
     assets = [balance.asset for balance, _ in await gateway_of(request).money.balances(request.user)]
     return BalanceList(len(assets), assets)
 
 
-@get("/balance/{asset:str}", guards=[may_read], operation_id="getBalance")
+@get("/balance/{asset:str}", before_request=may_read, operation_id="getBalance")
 async def get_balance(request: AuthorizedRequest, asset: FromPath[str]) -> BalanceView:
     """Show the balance of one asset."""
     return _shown(await gateway_of(request).money.balance(request.user, asset))
@@ -46,7 +46,7 @@ async def get_balance(request: AuthorizedRequest, asset: FromPath[str]) -> Balan
     status_code=200,
     dto=ExactBody,
     return_dto=None,
-    guards=[may_trade],
+    before_request=may_trade,
     operation_id="deposit",
 )
 async def deposit(
@@ -65,7 +65,7 @@ async def deposit(
     status_code=200,
     dto=ExactBody,
     return_dto=None,
-    guards=[may_trade],
+    before_request=may_trade,
     operation_id="withdraw",
 )
 async def withdraw(

@@ -77,7 +77,7 @@ async def list_trades(
     return page(request, [trade_view(trade, instrument) for trade in trades], following)
 
 
-@get("/trades", guards=[may_read], operation_id="listFills")
+@get("/trades", before_request=may_read, operation_id="listFills")
 async def list_fills(
     request: AuthorizedRequest,
     *,

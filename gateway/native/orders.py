@@ -57,7 +57,7 @@ ClientOrderId = Annotated[str | None, QueryParameter(description="The one order 
 _order_decoder: Final = msgspec.json.Decoder(OrderBody)
 
 
-@post("/orders", status_code=200, dto=ExactBody, return_dto=None, guards=[may_trade], operation_id="placeOrder")
+@post("/orders", status_code=200, dto=ExactBody, return_dto=None, before_request=may_trade, operation_id="placeOrder")
 async def place_order(request: AuthorizedRequest, data: JSONBody[OrderBody]) -> OrderView:
     """Place an order; the answer shows it as it stands in the journal: resting, filled, or rejected by the book.
 
@@ -68,7 +68,14 @@ async def place_order(request: AuthorizedRequest, data: JSONBody[OrderBody]) -> 
     return order_view(placed.order, placed.instrument)
 
 
-@post("/orders/batch", status_code=200, dto=ExactBody, return_dto=None, guards=[may_trade], operation_id="placeOrders")
+@post(
+    "/orders/batch",
+    status_code=200,
+    dto=ExactBody,
+    return_dto=None,
+    before_request=may_trade,
+    operation_id="placeOrders",
+)
 async def place_orders(request: AuthorizedRequest, data: JSONBody[list[msgspec.Raw] | BatchBody]) -> list[BatchAnswer]:
     """Place up to 500 orders, of any symbols; each is answered for itself, in the order asked."""
     raws = data.orders if isinstance(data, BatchBody) else data
@@ -83,7 +90,7 @@ async def place_orders(request: AuthorizedRequest, data: JSONBody[list[msgspec.R
     ]
 
 
-@post("/orders/can_execute", status_code=200, dto=ExactBody, return_dto=None, guards=[may_read])
+@post("/orders/can_execute", status_code=200, dto=ExactBody, return_dto=None, before_request=may_read)
 async def can_execute(request: AuthorizedRequest, data: JSONBody[OrderBody]) -> Verdict:
     """Say whether the free balance would pay for an order now. Nothing is placed."""
     asked = _asked(data, "")
@@ -93,7 +100,7 @@ async def can_execute(request: AuthorizedRequest, data: JSONBody[OrderBody]) -> 
     return Verdict(not lack, lack or None)
 
 
-@get("/orders", guards=[may_read], operation_id="listOrders")
+@get("/orders", before_request=may_read, operation_id="listOrders")
 async def list_orders(
     request: AuthorizedRequest,
     *,
@@ -116,7 +123,7 @@ async def list_orders(
     return page(request, await _shown(gateway, request.user, orders, include_history), following)
 
 
-@get("/orders/list", guards=[may_read], operation_id="listOrderIds")
+@get("/orders/list", before_request=may_read, operation_id="listOrderIds")
 async def list_order_ids(
     request: AuthorizedRequest,
     *,
@@ -133,7 +140,7 @@ async def list_order_ids(
     return page(request, OrderList(len(orders), [str(order.order_id) for order in orders]), following)
 
 
-@get("/orders/{order_id:str}", guards=[may_read], operation_id="getOrder")
+@get("/orders/{order_id:str}", before_request=may_read, operation_id="getOrder")
 async def get_order(
     request: AuthorizedRequest, order_id: FromPath[str], include_history: FromQuery[bool] = False
 ) -> OrderView:
@@ -143,7 +150,7 @@ async def get_order(
     return (await _shown(gateway, request.user, [order], include_history))[0]
 
 
-@post("/orders/{order_id:str}/cancel", status_code=200, guards=[may_trade], operation_id="cancelOrder")
+@post("/orders/{order_id:str}/cancel", status_code=200, before_request=may_trade, operation_id="cancelOrder")
 async def cancel_order(request: AuthorizedRequest, order_id: FromPath[str]) -> CanceledOrder:
     """Cancel an open order; the answer also tells what money it gave back."""
     gateway = gateway_of(request)
@@ -152,7 +159,7 @@ async def cancel_order(request: AuthorizedRequest, order_id: FromPath[str]) -> C
     return CanceledOrder(order_view(order, instrument), _freed(order, instrument))
 
 
-@delete("/orders/{order_id:str}", status_code=200, guards=[may_trade], operation_id="deleteOrder")
+@delete("/orders/{order_id:str}", status_code=200, before_request=may_trade, operation_id="deleteOrder")
 async def delete_order(request: AuthorizedRequest, order_id: FromPath[str]) -> OrderView:
     """Cancel an open order."""
     gateway = gateway_of(request)
@@ -160,7 +167,7 @@ async def delete_order(request: AuthorizedRequest, order_id: FromPath[str]) -> O
     return order_view(order, await gateway.floor.instrument(order.symbol))
 
 
-@delete("/orders", status_code=200, guards=[may_trade], operation_id="cancelAllOrders")
+@delete("/orders", status_code=200, before_request=may_trade, operation_id="cancelAllOrders")
 async def cancel_all_orders(request: AuthorizedRequest, symbol: FromQuery[str | None] = None) -> list[OrderView]:
     """Cancel all open orders, of one symbol or of all; the answer lists those that were canceled."""
     gateway = gateway_of(request)

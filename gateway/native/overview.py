@@ -122,7 +122,7 @@ class SideTotals(msgspec.Struct):
     fee: TotalsByAsset
 
 
-@get("/overview/capital", guards=[may_read], operation_id="getCapital")
+@get("/overview/capital", before_request=may_read, operation_id="getCapital")
 async def get_capital(request: AuthorizedRequest, aggregation: FromQuery[bool] = True) -> Capital | CapitalParts:
     """Show equity, deposits and withdrawals; with `aggregation=false` asset by asset."""
     gateway = gateway_of(request)
@@ -131,7 +131,7 @@ async def get_capital(request: AuthorizedRequest, aggregation: FromQuery[bool] =
     return _capital(gateway, account, holdings) if aggregation else await _capital_parts(gateway, account, holdings)
 
 
-@get("/overview/assets", guards=[may_read], operation_id="getAssetsOverview")
+@get("/overview/assets", before_request=may_read, operation_id="getAssetsOverview")
 async def get_assets_overview(request: AuthorizedRequest) -> AssetsOverview:
     """Compare what balances and open orders say of free and held money."""
     gateway = gateway_of(request)
@@ -168,7 +168,7 @@ async def get_assets_overview(request: AuthorizedRequest) -> AssetsOverview:
     )
 
 
-@get("/overview/trades", guards=[may_read], operation_id="getTradesOverview")
+@get("/overview/trades", before_request=may_read, operation_id="getTradesOverview")
 async def get_trades_overview(
     request: AuthorizedRequest, assets: FromQuery[str | None] = None, side: FromQuery[SideName | None] = None
 ) -> dict[str, SideTotals]:

@@ -6,9 +6,7 @@ from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlencode
 
 from litestar import Request, Response
-from litestar.connection import ASGIConnection
 from litestar.datastructures import State
-from litestar.handlers import BaseRouteHandler
 from litestar.params import QueryParameter
 
 from gateway.auth import Caller, Permission
@@ -32,31 +30,34 @@ Account = Annotated[
 ]
 
 
-def gateway_of(connection: ASGIConnection[Any, Any, Any, Any]) -> Gateway:
+def gateway_of(request: Request[Any, Any, Any]) -> Gateway:
     """Return the gateway that answers this request."""
-    gateway: Gateway = connection.app.state["gateway"]
+    gateway: Gateway = request.app.state["gateway"]
     return gateway
 
 
-async def may_read(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Guard what an account may read."""
-    await _authorize(connection, Permission.READ)
+# These run before a request is read. Litestar's guards would do the same and copy the route handler each time.
 
 
-async def may_trade(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Guard what changes an account."""
-    await _authorize(connection, Permission.TRADE)
+async def may_read(request: Request[Any, Any, Any]) -> None:
+    """Let in who may read an account."""
+    await _authorize(request, Permission.READ)
 
 
-async def may_administer(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-    """Guard what changes the exchange."""
-    await _authorize(connection, Permission.ADMIN)
+async def may_trade(request: Request[Any, Any, Any]) -> None:
+    """Let in who may change an account."""
+    await _authorize(request, Permission.TRADE)
 
 
-async def _authorize(connection: ASGIConnection[Any, Any, Any, Any], permission: Permission) -> None:
-    caller = await gateway_of(connection).auth.authenticate(connection.headers.get("x-api-key"))
+async def may_administer(request: Request[Any, Any, Any]) -> None:
+    """Let in who may change the exchange."""
+    await _authorize(request, Permission.ADMIN)
+
+
+async def _authorize(request: Request[Any, Any, Any], permission: Permission) -> None:
+    caller = await gateway_of(request).auth.authenticate(request.headers.get("x-api-key"))
     caller.require(permission)
-    connection.scope["user"] = caller
+    request.scope["user"] = caller
 
 
 def parse_symbol(text: str) -> str:
