@@ -4,13 +4,16 @@ Run as `python die_with_parent.py <pid of the parent> <guard> <program> <argumen
 `unguarded`. It imports nothing of the project.
 """
 
+import contextlib
 import ctypes
 import os
 import select
 import signal
 import sys
+import time
 
 _PR_SET_PDEATHSIG = 1
+_PAUSE_S = 0.01
 
 
 def main() -> None:
@@ -30,7 +33,7 @@ def main() -> None:
 
 
 def _start_guard(parent: int) -> None:
-    """Leave a process that kills the whole process group as soon as the program or its parent has ended.
+    """Leave a process that kills the whole session as soon as the program or its parent has ended.
 
     The kernel's signal reaches the program alone; what it has started would be left behind.
     """
@@ -40,7 +43,27 @@ def _start_guard(parent: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     select.select(watched, [], [])
-    os.killpg(0, signal.SIGKILL)
+    while others := _others_of_session():
+        for pid in others:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        time.sleep(_PAUSE_S)
+    os._exit(0)
+
+
+def _others_of_session() -> list[int]:
+    """Return the processes of this one's session that have not ended."""
+    session = str(os.getsid(0))
+    others = []
+    for name in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat", encoding="utf-8", errors="replace") as file:
+                state, _, _, its_session = file.read().rpartition(")")[2].split()[:4]
+        except OSError:
+            continue
+        if its_session == session and state not in "ZX" and int(name) != os.getpid():
+            others.append(int(name))
+    return others
 
 
 if __name__ == "__main__":

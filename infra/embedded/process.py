@@ -29,8 +29,8 @@ def bound_to_this_process(argv: Sequence[str], *, is_guarded: bool = False) -> l
     """Return the command line of a program that the kernel kills when the thread that starts it ends.
 
     A tiny Python program asks for that and then becomes `argv`. Asking between fork and exec, as `preexec_fn` does,
-    may deadlock in a process with threads. `is_guarded`: what the program has started ends with it, too, as far as
-    it stands in its process group.
+    may deadlock in a process with threads. `is_guarded`: whatever the program has started in its session ends
+    with it, too.
     """
     guard = "guarded" if is_guarded else "unguarded"
     return [sys.executable, "-I", "-S", str(_SHIM), str(os.getpid()), guard, *argv]

@@ -64,7 +64,7 @@ GUARDED = textwrap.dedent(
     PROGRAM = (
         "import signal, subprocess, sys, time;"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN);"
-        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)']);"
+        "child = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(600)'], process_group=0);"
         "print(child.pid, flush=True); time.sleep(600)"
     )
 
