@@ -57,16 +57,14 @@ class NatsBus:
         self, subject: str, receive: Callable[[Msg], Awaitable[None]]
     ) -> Callable[[], Awaitable[None]]:
         """Subscribe; when this returns, the server knows, if there is a connection."""
-        client = self._connection.client
-        subscription = await client.subscribe(
+        subscription = await self._connection.client.subscribe(
             subject, cb=receive, pending_msgs_limit=_PENDING_MESSAGES, pending_bytes_limit=_PENDING_BYTES
         )
-        if client.is_connected:
-            with contextlib.suppress(Error):
-                await client.flush()
+        await self._connection.settle()
 
         async def unsubscribe() -> None:
             with contextlib.suppress(Error):
                 await subscription.unsubscribe()
+            await self._connection.settle()
 
         return unsubscribe

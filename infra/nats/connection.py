@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import re
 from collections.abc import Callable
@@ -20,6 +21,8 @@ _CONNECT_TIMEOUT_S: Final = 2
 _RECONNECT_PAUSE_S: Final = 0.1
 _PING_INTERVAL_S: Final = 2
 _API_TIMEOUT_S: Final = 5.0
+_SETTLE_TIMEOUT_S: Final = 2.0
+_REMEMBERED_ERRORS: Final = 100
 _PENDING_BYTES: Final = 8 * 1024 * 1024
 _UNSENT_BYTES: Final = 4 * 1024 * 1024
 
@@ -58,7 +61,7 @@ class Connection:
         self._restored: list[Callable[[], None]] = []
         self._was_open = False
         self._is_closing = False
-        self._last_error: Exception | None = None
+        self._errors: set[str] = set()
 
     @property
     def is_connected(self) -> bool:
@@ -99,6 +102,16 @@ class Connection:
             return True
         raise AssertionError("the client waited although its buffer has room")
 
+    async def settle(self) -> None:
+        """Wait until the server knows all that was sent before, subscriptions above all; seconds at the most.
+
+        The client's own `flush` does not tell: its ping overtakes what still stands in the client's buffer.
+        """
+        if self.client.is_connected:
+            with contextlib.suppress(Error):
+                # Nobody listens there, and the server says so in its turn.
+                await self.client.request(self.client.new_inbox(), timeout=_SETTLE_TIMEOUT_S)
+
     async def open(self, url: str, user: str, password: str, timeout_s: float) -> None:
         """Connect; `url` may name several servers, separated by commas. Without a password the URL says who we are.
 
@@ -123,9 +136,10 @@ class Connection:
         except (TimeoutError, OSError, Error) as error:
             await self.close()
             raise JournalUnavailable(
-                f"no connection to NATS at {_without_login(url)}: {self._last_error or error}"
+                f"no connection to NATS at {_without_login(url)}: {'; '.join(sorted(self._errors)) or error}"
             ) from error
         self._was_open = True
+        self._errors.clear()
 
     async def close(self) -> None:
         """Close for good."""
@@ -137,11 +151,11 @@ class Connection:
             _log.error("%s: a handler of messages failed", self.name, exc_info=error)
             return
         # Every attempt to reconnect fails alike, so once is enough; whoever opens it is told by an exception.
-        is_news = self._was_open and str(error) != str(self._last_error)
-        self._last_error = error
-        _log.log(
-            logging.WARNING if is_news else logging.DEBUG, "%s: NATS: %s", self.name, str(error) or type(error).__name__
-        )
+        text = str(error) or type(error).__name__
+        level = logging.WARNING if self._was_open and text not in self._errors else logging.DEBUG
+        if len(self._errors) < _REMEMBERED_ERRORS:
+            self._errors.add(text)
+        _log.log(level, "%s: NATS: %s", self.name, text)
 
     async def _note_lost(self) -> None:
         if not self._is_closing:
@@ -149,7 +163,7 @@ class Connection:
         self._tell(self._lost)
 
     async def _note_restored(self) -> None:
-        self._last_error = None
+        self._errors.clear()
         _log.warning("%s: connection to NATS restored", self.name)
         self._tell(self._restored)
 

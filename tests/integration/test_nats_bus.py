@@ -24,8 +24,8 @@ async def test_a_subscriber_hears_what_is_published_after_it_subscribed(nats_ser
         assert heard == [(f"busa.{turn}", b"%d" % turn) for turn in range(1000)]
         await unsubscribe()
         publisher.publish("busa.late", b"")
-        await second.client.flush()
-        await first.client.flush()
+        await second.settle()
+        await first.settle()
         assert len(heard) == 1000
 
 

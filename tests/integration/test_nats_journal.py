@@ -253,6 +253,6 @@ async def append_as_heir(journal: NatsJournal, payload: bytes) -> int:
 
 async def test_a_wrong_password_or_a_closed_port_is_told_in_time(clean_nats_server: NatsServer) -> None:
     with pytest.raises(JournalUnavailable, match="Authorization Violation"):
-        await connect(clean_nats_server.url, "mockexchange", "wrong", "test", timeout_s=1.0)
+        await connect(clean_nats_server.url, "mockexchange", "wrong", "test", timeout_s=3.0)
     with pytest.raises(JournalUnavailable, match="Connect call failed"):
         await connect(f"nats://127.0.0.1:{free_port()}", "mockexchange", "x", "test", timeout_s=1.0)

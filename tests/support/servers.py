@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -58,6 +59,16 @@ class Server:
     def pause(self) -> None:
         """Stop it as a hung machine would: connections stay open and nothing is answered."""
         os.kill(self.pid, signal.SIGSTOP)
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while not self._is_stopped():
+            assert time.monotonic() < deadline
+            time.sleep(0.001)
+
+    def _is_stopped(self) -> bool:
+        states = [
+            path.read_text().rpartition(")")[2].split()[0] for path in Path(f"/proc/{self.pid}/task").glob("*/stat")
+        ]
+        return set(states) <= {"T", "t"}
 
     def resume(self) -> None:
         os.kill(self.pid, signal.SIGCONT)
