@@ -81,6 +81,9 @@ from mockexchange.messages.subjects import BOOKS, REGISTRY, accounts_journal, he
 
 MAX_QUEUE: Final = 20_000
 EVENTS_OF_A_PART: Final = 2_000
+SHARD_ITSELF: Final = 0
+"""In place of an account where a command is about the whole shard."""
+
 SWEEP_S: Final = 0.25
 GRACE_S: Final = 0.5
 """How long after a command's deadline its outcome may still come before the answer is "maybe"."""
@@ -114,15 +117,13 @@ class _Step:
     events: list[ShardEvent] = field(default_factory=list)
     raws: list[msgspec.Raw] = field(default_factory=list)
     size: int = 0
-    waiters: list[Waiter] = field(default_factory=list)
     cancels: list[tuple[str, BookCancel]] = field(default_factory=list)
 
-    def add(self, event: ShardEvent, waiter: Waiter) -> None:
+    def add(self, event: ShardEvent) -> None:
         encoded = encode(event)
         self.events.append(event)
         self.raws.append(msgspec.Raw(encoded))
         self.size += len(encoded)
-        self.waiters.append(waiter)
 
     def records(self) -> Iterator[tuple[list[ShardEvent], list[msgspec.Raw]]]:
         """Yield the events, and the same encoded, of each record to append: one, unless they are too large for it."""
@@ -327,7 +328,7 @@ class AccountsShell:
         match decision:
             case OrderReserved() | Deposited() | Withdrawn() | Adjusted():
                 self._commands[request.account, request.command_id] = [waiter]
-                step.add(decision, waiter)
+                step.add(decision)
             case Joined():
                 self._commands.setdefault((request.account, request.command_id), []).append(waiter)
             case Known(order):
@@ -397,17 +398,19 @@ class AccountsShell:
         if not events:
             waiter.answer(SequenceAnswer(self.ledger.sequence))
             return
-        self._commands[0, request.command_id] = [waiter]
+        self._commands[SHARD_ITSELF, request.command_id] = [waiter]
         for event in events:
-            step.add(event, waiter)
+            step.add(event)
 
     async def _commit(self, step: _Step) -> None:
         """Append a step's records; after the acknowledgement, and not before, the books hear of it."""
+        stored = 0
         try:
             for events, raws in step.records():
                 await self._append(events, raws)
+                stored += len(events)
         except JournalUnavailable as failure:
-            self._take_back(step, str(failure))
+            self._take_back(step, stored, str(failure))
         for symbol, cancel in step.cancels:
             self._channel(symbol).add_cancel(cancel)
 
@@ -426,11 +429,12 @@ class AccountsShell:
             if isinstance(event, OrderReserved):
                 self._channel(event.symbol).add_order(bytes(raw))
 
-    def _take_back(self, step: _Step, detail: str) -> None:
-        """Forget promises whose record is known not to be stored; those of an earlier record are folded anyhow."""
-        self.intake.settle(step.events)
-        for waiter in step.waiters:
-            waiter.answer(Unavailable(detail, may_execute=True))
+    def _take_back(self, step: _Step, stored: int, detail: str) -> None:
+        """Forget the promises whose record is known not to be stored: all after the first `stored`."""
+        self.intake.settle(step.events[stored:])
+        for event in step.events[stored:]:
+            for waiter in self._commands.pop(_command_of(event), ()):
+                waiter.answer(Unavailable(detail))
         self._funding.clear()
 
     def _channel(self, symbol: str) -> BookChannel:
@@ -505,10 +509,10 @@ class AccountsShell:
             match event:
                 case Deposited() | Withdrawn() | Adjusted():
                     self._unpark(event.account)
-                    for waiter in self._commands.pop((event.account, event.command_id), ()):
+                    for waiter in self._commands.pop(_command_of(event), ()):
                         waiter.answer(self.ledger.read_account(event.account))
-                case HistoryCleared(command_id):
-                    for waiter in self._commands.pop((0, command_id), ()):
+                case HistoryCleared():
+                    for waiter in self._commands.pop(_command_of(event), ()):
                         waiter.answer(SequenceAnswer(self.ledger.sequence))
 
     def _answer_awaited(self) -> None:
@@ -569,3 +573,14 @@ class AccountsShell:
         self._records_since_snapshot = 0
         snapshot = Snapshot(self.ledger.sequence, self.ledger.to_snapshot())
         self._saving = run(self._world, save_snapshot(self._world, self._subject, snapshot))
+
+
+def _command_of(event: ShardEvent) -> tuple[int, str]:
+    """Return whose command an event came from, and its id."""
+    match event:
+        case OrderReserved() | Deposited() | Withdrawn() | Adjusted():
+            return event.account, event.command_id
+        case HistoryCleared(command_id):
+            return SHARD_ITSELF, command_id
+        case ShardOpened(incarnation):
+            return SHARD_ITSELF, incarnation

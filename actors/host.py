@@ -27,7 +27,7 @@ from infra.ray_client import join, namespace_of, prepare_environment
 from infra.settings import Settings, load_settings
 
 OBJECT_STORE_BYTES: Final = 128 * 1024 * 1024
-JOIN_TRIES: Final = 60
+JOIN_TRIES: Final = 240
 JOIN_PAUSE_S: Final = 0.25
 WATCH_S: Final = 0.5
 STATUS_TIMEOUT_S: Final = 5.0
@@ -45,6 +45,9 @@ def ray_command(settings: Settings) -> list[str]:
         f"--port={settings.ray_port}",
         "--node-ip-address=127.0.0.1",
         "--include-dashboard=false",
+        # Any free ports: a fixed range could contain the one above.
+        "--min-worker-port=0",
+        "--max-worker-port=0",
         f"--object-store-memory={OBJECT_STORE_BYTES}",
         f"--temp-dir={ray_directory(settings)}",
         "--disable-usage-stats",
@@ -68,7 +71,7 @@ async def host(settings: Settings) -> int:
         shutil.rmtree(ray_directory(settings), ignore_errors=True)
         head = await spawn(ray_command(settings), settings.data_dir / "logs" / "ray.log", is_guarded=True)
     address = settings.ray_address or f"127.0.0.1:{settings.ray_port}"
-    if not await _join(address, namespace_of(settings.data_dir, DATA_VERSION)):
+    if not await _join(address, namespace_of(settings.data_dir, DATA_VERSION), head):
         sys.stderr.write(f"Ray cannot be reached at {address}\n")
         return 1
     fleet = RayFleet(Site(settings.to_environment(), credentials), ACTORS)
@@ -78,11 +81,18 @@ async def host(settings: Settings) -> int:
     return await _watch(fleet, head, stopped)
 
 
-async def _join(address: str, namespace: str) -> bool:
+async def _join(address: str, namespace: str, head: asyncio.subprocess.Process | None) -> bool:
+    """Join Ray once it listens; return whether that worked."""
+    ip, _, port = address.rpartition(":")
     for _ in range(JOIN_TRIES):
+        if head is not None and head.returncode is not None:
+            return False
         try:
+            # Ray itself waits very long for an address where nobody listens.
+            _, writer = await asyncio.open_connection(ip, int(port))
+            writer.close()
             await asyncio.to_thread(join, address, namespace)
-        except (ConnectionError, RuntimeError):
+        except (OSError, RuntimeError):
             await asyncio.sleep(JOIN_PAUSE_S)
         else:
             return True

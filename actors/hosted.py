@@ -97,6 +97,16 @@ class Hosted:
         gc.freeze()
         gc.set_threshold(50_000, 50, 100)
         self.shell = shell
+        if hasattr(shell, "closed"):
+            await self._watch_over(shell)
+
+    async def _watch_over(self, shell: Any) -> None:
+        """End this process when the shell's work has failed, so that it is started again."""
+        try:
+            await shell.closed()
+        except Exception as error:
+            traceback.print_exc()
+            leave(Departure.BROKEN, f"{type(error).__name__}: {error}")
 
     async def world(self, settings: Settings, part: Part) -> World:
         """Connect this actor to the world."""
