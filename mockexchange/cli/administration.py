@@ -95,7 +95,13 @@ def _table(rows: list[dict[str, Any]]) -> Table:
 
 
 def _text(value: Any) -> str:
-    return ", ".join(map(_text, value)) if isinstance(value, list) else str(value)
+    match value:
+        case list():
+            return ", ".join(map(_text, value))
+        case dict():
+            return ", ".join(f"{amount} {asset}" for asset, amount in value.items())
+        case _:
+            return str(value)
 
 
 def _reason(body: Any) -> str:

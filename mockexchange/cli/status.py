@@ -37,5 +37,15 @@ def _lines(value: dict[str, Any], indent: str = "") -> list[str]:
         if isinstance(part, dict):
             lines += [f"{indent}{name}", *_lines(part, f"{indent}  ")]
         else:
-            lines.append(f"{indent}{name:<12} {'not running' if part is None else part}")
+            lines.append(f"{indent}{name:<12} {_text(part)}")
     return lines
+
+
+def _text(value: Any) -> str:
+    match value:
+        case None:
+            return "not running"
+        case list():
+            return ", ".join(map(str, value)) or "nothing"
+        case _:
+            return str(value)

@@ -104,8 +104,7 @@ class _Run:
         answer: HttpAnswer | None = None
         while answer is None or answer.status != 200:
             if asyncio.get_running_loop().time() > deadline:
-                said = "nothing" if answer is None else f"{answer.status} {answer.body}"
-                raise NotHealthy(f"the exchange is not well after {HEALTH_TIMEOUT_S:.0f} s; /health answers {said}")
+                raise NotHealthy(f"the exchange is not well after {HEALTH_TIMEOUT_S:.0f} s: {_ailing(answer)}")
             await asyncio.sleep(_POLL_S)
             with suppress(NoAnswer):
                 answer = await asyncio.to_thread(request, "GET", url, timeout_s=3.0)
@@ -129,6 +128,18 @@ async def _together(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _ailing(answer: HttpAnswer | None) -> str:
+    """Say in one line what an answer of /health finds wrong."""
+    if answer is None:
+        return "the gateway does not answer"
+    if not isinstance(answer.body, dict):
+        return f"/health answers {answer.status}"
+    parts = answer.body.get("parts", {})
+    return (
+        ", ".join(f"{name} {parts.get(name, '')}" for name in answer.body.get("failing", [])) or "it does not say why"
+    )
 
 
 def _stop_or_leave(stopped: asyncio.Event) -> None:
