@@ -88,7 +88,7 @@ class BookChannel:
         return Delivery(self._shard, self._epoch, self._number, orders, cancels)
 
     async def _hand_over(self, payload: bytes) -> None:
-        pauses = Pauses(self._world.clock)
+        pauses = Pauses(self._world.clock, longest_s=0.2)
         while (receipt := await self._call(payload)) is not Receipt.DONE:
             if receipt is Receipt.STALE:
                 self._world.leave(Departure.FENCED, f"{self._symbol} knows a newer shard {self._shard}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Final
 
 from actors.runtime import Pauses, World, run
@@ -35,8 +36,19 @@ class FeedLink:
         self._heard_at = world.clock.monotonic()
         self._resync: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], Awaitable[None]] | None = None
-        self.is_in_step = False
+        self._in_step = asyncio.Event()
         self.resyncs = 0
+
+    @property
+    def is_in_step(self) -> bool:
+        """Whether the outside market is known and followed."""
+        return self._in_step.is_set()
+
+    async def wait_in_step(self, timeout_s: float) -> None:
+        """Return once the outside market is known, or when that takes too long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                await self._in_step.wait()
 
     async def start(self) -> None:
         """Subscribe and ask for the first snapshot."""
@@ -53,7 +65,7 @@ class FeedLink:
     def lose(self) -> None:
         """Note that updates were dropped: the outside market is unknown until the next snapshot."""
         if self.is_in_step:
-            self.is_in_step = False
+            self._in_step.clear()
             self._offer([MarketSilent()])
         self._begin_resync()
 
@@ -103,7 +115,7 @@ class FeedLink:
         numbers = [m.number for m in held]
         if numbers != list(range(snapshot.number + 1, snapshot.number + 1 + len(numbers))):
             return False
-        self.is_in_step = True
+        self._in_step.set()
         self._offer(snapshot.updates)
         for message in held:
             self._follow(message)

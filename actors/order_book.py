@@ -80,10 +80,14 @@ class BookState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class BookSettings:
-    """Limits and intervals of a book actor; times in seconds."""
+    """Limits and intervals of a book actor; times in seconds.
+
+    A book that has just started waits up to `resync_s` for its feed before it serves without.
+    """
 
     idle_s: float = 300.0
     feed_silence_s: float = 5.0
+    resync_s: float = 4.0
     publish_s: float = 0.1
     snapshot_every_events: int = 50_000
 
@@ -134,10 +138,10 @@ class OrderBookShell:
         self._market = MarketPublisher(self.book, self._world)
         if self.book.instrument.feed:
             self._feed = FeedLink(self.symbol, self._world, self._offer, self._settings.feed_silence_s)
+            await self._feed.start()
+            await self._feed.wait_in_step(self._settings.resync_s)
         self.state = BookState.SERVING
         self._tasks = [run(self._world, self._serve()), run(self._world, self._keep_time())]
-        if self._feed is not None:
-            await self._feed.start()
 
     async def stop(self) -> None:
         """End all tasks. What was not answered stays unanswered."""
