@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import AsyncGenerator, Iterator
+from itertools import pairwise
 from math import isqrt
 from random import Random
 from typing import Final
@@ -34,6 +35,9 @@ _GRAINS_IN_PRICE: Final = 100_000
 _TAKER_PERCENT: Final = 60
 _LEVELS_SWEPT: Final = 3
 _SIZE_SPREAD: Final = 100
+_WIDEST_GAP: Final = 4
+"""Between two levels, in grains."""
+
 _WINDOW_NS: Final = 20_000_000
 
 
@@ -138,13 +142,15 @@ class SyntheticMarket:
             self._mend(side)
 
     def _mend(self, side: Side) -> None:
-        """Remove levels beyond the quote, display it, and keep the number of levels in bounds."""
+        """Remove levels beyond the quote or far from it, display it, and keep gaps and number of levels in bounds."""
         towards_worse = -1 if side is Side.BUY else 1
         quote = self._quotes[side]
-        for price in [price for price in self._levels[side] if (price - quote) * towards_worse < 0]:
+        reach = 2 * LEVELS_AT_MOST * self._grain
+        for price in [price for price in self._levels[side] if not 0 <= (price - quote) * towards_worse <= reach]:
             self._put(side, price, 0)
         if quote not in self._levels[side]:
             self._put(side, quote, self._some_size())
+        self._fill_gaps(side, towards_worse)
         prices = self._sorted(side)
         for price in prices[LEVELS_AT_MOST:]:
             self._put(side, price, 0)
@@ -154,6 +160,14 @@ class SyntheticMarket:
             if worst < 1:
                 return
             self._put(side, worst, self._some_size())
+
+    def _fill_gaps(self, side: Side, towards_worse: int) -> None:
+        """Put levels where the quotes have moved away from the others."""
+        for better, worse in pairwise(self._sorted(side)):
+            price = better
+            while (worse - price) * towards_worse > _WIDEST_GAP * self._grain:
+                price += towards_worse * self._random.randint(1, 2 * self._grain)
+                self._put(side, price, self._some_size())
 
     def _change_sizes(self, side: Side) -> None:
         """Give a level or two another size, more often near the best."""

@@ -1,4 +1,4 @@
-from itertools import islice, takewhile
+from itertools import islice, pairwise, takewhile
 
 import pytest
 
@@ -152,3 +152,14 @@ def test_an_instrument_without_a_start_price_gets_one() -> None:
     shown = market.snapshot()
     assert all(price % 5 == 0 for price, _ in shown.bids + shown.asks)
     assert 8_000 < shown.bids[0][0] < 12_000
+
+
+@pytest.mark.parametrize("symbol", INSTRUMENTS)
+def test_no_gap_opens_where_the_quotes_have_moved_away(symbol: str) -> None:
+    instrument = INSTRUMENTS[symbol]
+    depth = depth_after(minutes(instrument, 1, count=3))
+    snapshot = depth.snapshot()
+    for levels in (snapshot.bids, snapshot.asks):
+        prices = [price for price, _ in levels]
+        gaps = [abs(one - other) for one, other in pairwise(prices[:20])]
+        assert max(gaps) <= max(10 * instrument.tick_size, middle(depth) // 5_000)
