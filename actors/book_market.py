@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Final
 
+import msgspec
+
 from actors.runtime import World
 from mockexchange import views
 from mockexchange.matching.book import OrderBook
@@ -48,8 +50,9 @@ class MarketPublisher:
                 self._publish_trade(trade, sequence)
 
     def publish_print(self, trade: Trade) -> None:
-        """Publish a trade of the outside market."""
-        self._publish_trade(trade, 0)
+        """Publish a trade of the outside market, as of now: the venue's time may be that of a recording."""
+        now_ns = self._world.clock.now_ns()
+        self._publish_trade(msgspec.structs.replace(trade, time_ns=now_ns, venue_time_ns=trade.time_ns), 0)
 
     def publish_depth(self) -> None:
         """Publish the levels that changed since the last time, if any."""

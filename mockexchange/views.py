@@ -115,7 +115,10 @@ class FillView(msgspec.Struct):
 
 
 class TradeView(msgspec.Struct):
-    """One line of a symbol's tape; `side` is the taker's. Only the stream knows the `sequence`."""
+    """One line of a symbol's tape; `side` is the taker's. Only the stream knows the `sequence`.
+
+    `venue_time` is when the outside market made a print, null for a trade of accounts.
+    """
 
     symbol: str
     trade_id: int
@@ -124,6 +127,7 @@ class TradeView(msgspec.Struct):
     side: str
     outside: bool
     time: int
+    venue_time: int | None
     sequence: int | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -332,6 +336,7 @@ def trade_view(trade: Trade, instrument: Instrument, sequence: int | msgspec.Uns
         SIDE_NAMES[trade.taker_side],
         trade.is_outside,
         trade.time_ns // NS_PER_MS,
+        trade.venue_time_ns // NS_PER_MS if trade.is_outside else None,
         sequence,
     )
 

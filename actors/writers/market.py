@@ -38,6 +38,7 @@ class _TradeMessage(msgspec.Struct):
     side: str
     outside: bool
     time: int
+    venue_time: int | None = None
 
 
 _decode_trade: Final = msgspec.json.Decoder(_TradeMessage).decode
@@ -127,4 +128,5 @@ def _trade_of(message: _TradeMessage) -> Trade:
         Side[message.side.upper()],
         message.time * _MS,
         is_outside=True,
+        venue_time_ns=(message.venue_time or 0) * _MS,
     )

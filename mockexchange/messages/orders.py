@@ -166,7 +166,11 @@ class OrderStep(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Trade(msgspec.Struct, array_like=True, frozen=True):
-    """One line of a symbol's tape. `is_outside`: a print of the outside market, in which no account took part."""
+    """One line of a symbol's tape.
+
+    `is_outside`: a print of the outside market, in which no account took part; `venue_time_ns` is when it was made
+    there, which for a recorded market is long ago.
+    """
 
     trade_id: int
     symbol: str
@@ -175,3 +179,4 @@ class Trade(msgspec.Struct, array_like=True, frozen=True):
     taker_side: Side
     time_ns: int
     is_outside: bool
+    venue_time_ns: int = 0

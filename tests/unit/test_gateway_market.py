@@ -88,7 +88,7 @@ async def test_the_tape_lists_trades_of_accounts(api: Api) -> None:
     trades = await api.get("/trades/BTC/USDT")
     assert [trade["quantity"] for trade in trades] == ["0.30000", "0.20000", "0.10000"]
     assert {key for trade in trades for key in trade} == {
-        "symbol", "trade_id", "price", "quantity", "side", "outside", "time",
+        "symbol", "trade_id", "price", "quantity", "side", "outside", "time", "venue_time",
     }  # fmt: skip
     ids = [trade["trade_id"] for trade in trades]
     assert ids == sorted(ids, reverse=True)

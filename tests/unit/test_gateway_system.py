@@ -133,6 +133,11 @@ async def test_the_openapi_document_knows_every_route_and_body(api: Api) -> None
     body = paths["/orders"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     schema = document["components"]["schemas"][body["$ref"].rpartition("/")[2]]
     assert set(schema["properties"]) >= {"symbol", "side", "type", "amount", "limit_price", "client_order_id"}
+    batch = paths["/orders/batch"]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    assert (batch["type"], batch["items"]) == ("array", body)
+    for status in ("400", "401", "404", "422", "503"):
+        error = paths["/orders"]["post"]["responses"][status]["content"]["application/json"]["schema"]
+        assert error["$ref"].endswith("ErrorBody")
     assert document["info"]["version"] == __version__
 
 

@@ -101,7 +101,7 @@ PAYLOADS = {
         Trade(17, "BTC/USDT", 6_000_020, 1_000, Side.BUY, TIME_NS, False), BTC_USDT, 4711
     ),
     "market_trade_outside": views.encode_trade(
-        Trade(18, "BTC/USDT", 6_000_010, 250, Side.SELL, TIME_NS, True), BTC_USDT
+        Trade(18, "BTC/USDT", 6_000_010, 250, Side.SELL, TIME_NS, True, TIME_NS - 5_000_000_000), BTC_USDT
     ),
     "market_depth": views.encode_depth(
         BTC_USDT, 102, 105, bids=[(6_000_010, 120_000)], asks=[(6_000_020, 0)], time_ns=TIME_NS
