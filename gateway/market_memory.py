@@ -41,10 +41,11 @@ class Quote(NamedTuple):
 
     @property
     def value(self) -> int:
-        """The price to value a holding at: the last, else the middle of the best, else either."""
-        if self.last or not (self.bid and self.ask):
-            return self.last or self.bid or self.ask
-        return (self.bid + self.ask) // 2
+        """The price to value a holding at: the last, brought between the best bid and ask; 0 if nothing is known."""
+        price = self.last or self.bid or self.ask
+        if self.bid:
+            price = max(price, self.bid)
+        return min(price, self.ask) if self.ask else price
 
 
 UNKNOWN: Final = Quote(0, 0, 0)

@@ -80,14 +80,22 @@ def _request_families(beats: Mapping[str, Mapping[str, object]]) -> Iterator[Met
     counts = CounterMetricFamily("mockx_http_requests", "Requests answered.", labels=labels)
     times = HistogramMetricFamily("mockx_http_request_seconds", "Time to answer.", labels=labels)
     for name, beat in beats.items():
-        if not name.startswith("gateway."):
-            continue
-        for entry in msgspec.convert(beat, GatewayBeat).requests:
+        for entry in _requests_of(name, beat):
             values = (name.removeprefix("gateway."), entry.method, entry.route, str(entry.status))
             counts.add_metric(values, sum(entry.buckets))
             times.add_metric(values, _cumulative(entry.buckets), entry.seconds)
     yield counts
     yield times
+
+
+def _requests_of(name: str, beat: Mapping[str, object]) -> list[RouteTimes]:
+    """Return the requests that a heartbeat counts; those of a gateway of another version may not be readable."""
+    if not name.startswith("gateway."):
+        return []
+    try:
+        return msgspec.convert(beat, GatewayBeat).requests
+    except msgspec.ValidationError:
+        return []
 
 
 def _cumulative(buckets: list[int]) -> list[tuple[str, float]]:

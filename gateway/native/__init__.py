@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from gateway.dialect import Dialect
 from gateway.native import admin, balance, market, orders, overview, system
-from gateway.native.errors import write_failure
+from gateway.native.errors import RESPONSES, write_failure
 
-DIALECT = Dialect(
-    name="native",
-    handlers=[
-        *system.HANDLERS,
-        *market.HANDLERS,
-        *balance.HANDLERS,
-        *orders.HANDLERS,
-        *overview.HANDLERS,
-        *admin.HANDLERS,
-    ],
-    write_failure=write_failure,
-)
+_HANDLERS = [
+    *system.HANDLERS,
+    *market.HANDLERS,
+    *balance.HANDLERS,
+    *orders.HANDLERS,
+    *overview.HANDLERS,
+    *admin.HANDLERS,
+]
+for _handler in _HANDLERS:
+    _handler.responses = RESPONSES
+
+DIALECT = Dialect(name="native", handlers=_HANDLERS, write_failure=write_failure)

@@ -21,6 +21,7 @@ from typing import Final
 import msgspec
 from litestar import MediaType, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
 
 from gateway.failures import (
     CommandRefused,
@@ -50,6 +51,23 @@ class ErrorBody(msgspec.Struct):
     error: ErrorDetail
     detail: str
 
+
+_DESCRIPTIONS: Final = {
+    400: "A value that cannot be used.",
+    401: "No key, or a wrong one.",
+    403: "The key may not do this.",
+    404: "An unknown symbol, asset, order, account or path.",
+    409: "A duplicate, an order that is not open, or a state that does not allow this now.",
+    413: "The body is too large.",
+    422: "Insufficient funds.",
+    503: "Not available now; Retry-After says when to try again.",
+}
+
+RESPONSES: Final = {
+    status: ResponseSpec(ErrorBody, generate_examples=False, description=description)
+    for status, description in _DESCRIPTIONS.items()
+}
+"""What any route may answer besides its success, for the OpenAPI document."""
 
 _STATUS: Final = {
     RejectReason.UNKNOWN_ACCOUNT: 404,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import msgspec
 from litestar import Response, delete, get, post
+from litestar.openapi.spec import Reference, Schema
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.typing import FieldDefinition
 
 from gateway.auth import Caller
 from gateway.failures import CommandRefused, Failure, InvalidInput
@@ -57,6 +59,18 @@ ClientOrderId = Annotated[str | None, QueryParameter(description="The one order 
 _order_decoder: Final = msgspec.json.Decoder(OrderBody)
 
 
+class _BatchOfOrders(ExactBody):
+    """Reads a batch order by order, so that a bad one is refused for itself; documents it as what it should be."""
+
+    @classmethod
+    def create_openapi_schema(
+        cls, field_definition: FieldDefinition, handler_id: str, schema_creator: Any
+    ) -> Reference | Schema:
+        """Describe the body as a list of orders."""
+        listed = FieldDefinition.from_annotation(list[OrderBody], kwarg_definition=field_definition.kwarg_definition)
+        return super().create_openapi_schema(listed, handler_id, schema_creator)
+
+
 @post("/orders", status_code=200, dto=ExactBody, return_dto=None, before_request=may_trade, operation_id="placeOrder")
 async def place_order(request: AuthorizedRequest, data: JSONBody[OrderBody]) -> OrderView:
     """Place an order; the answer shows it as it stands in the journal: resting, filled, or rejected by the book.
@@ -71,7 +85,7 @@ async def place_order(request: AuthorizedRequest, data: JSONBody[OrderBody]) -> 
 @post(
     "/orders/batch",
     status_code=200,
-    dto=ExactBody,
+    dto=_BatchOfOrders,
     return_dto=None,
     before_request=may_trade,
     operation_id="placeOrders",
