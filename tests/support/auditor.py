@@ -37,13 +37,15 @@ DAY_NS = 86_400_000_000_000
 
 def audit(records: Iterable[tuple[int, str, bytes]]) -> AuditReport:
     """Read a journal from its beginning, in stream order."""
-    work = _Audit()
+    work = Auditor()
     for sequence, subject, payload in records:
         work.read(sequence, subject, payload)
     return work.close()
 
 
-class _Audit:
+class Auditor:
+    """Reads record after record; `close` says what is found so far, and reading may go on."""
+
     def __init__(self) -> None:
         self.report = AuditReport()
         self.previous: dict[str, int] = {}
@@ -167,12 +169,14 @@ class _Audit:
     def read_book(self, record: BookRecord) -> None:
         for shard, applied in record.applied.items():
             epoch, number, last_order_id = self.applied.get((record.symbol, shard), (0, 0, 0))
-            is_later = applied.epoch > epoch or (applied.epoch == epoch and applied.number > number)
+            # A long call fills several records, of which all but the last name the number before it.
+            now = (applied.epoch, applied.number, applied.last_order_id)
+            is_later = now > (epoch, number, last_order_id)
             if not is_later or applied.last_order_id < last_order_id:
                 self.blame(
                     f"{record.symbol} applied {applied} of shard {shard} after {epoch}, {number}, {last_order_id}"
                 )
-            self.applied[record.symbol, shard] = (applied.epoch, applied.number, applied.last_order_id)
+            self.applied[record.symbol, shard] = now
         for event in record.events:
             self.read_book_event(record.symbol, event)
 

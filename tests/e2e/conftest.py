@@ -1,0 +1,3 @@
+from tests.support.floor import floor
+
+__all__ = ["floor"]
