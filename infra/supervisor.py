@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 from infra.ports import Clock
 from infra.problem import Problem
@@ -63,13 +63,20 @@ class Notice:
     detail: str = ""
 
 
+class Ending(NamedTuple):
+    """Why a part is not running any more, and its exit status where it ended by itself."""
+
+    detail: str
+    status: int | None = None
+
+
 class PartFailed(Problem):
     """A part did not come up at the first start."""
 
-    def __init__(self, part: str, detail: str) -> None:
+    def __init__(self, part: str, ending: Ending) -> None:
         self.part = part
-        self.detail = detail
-        super().__init__(f"{part} {detail}")
+        self.ending = ending
+        super().__init__(f"{part} {ending.detail}")
 
 
 class Pauses:
@@ -157,14 +164,14 @@ class Supervisor:
             for need in state.part.needs:
                 await self._states[need].up.wait()
             began_at = self._clock.monotonic()
-            detail = await self._live(state)
+            ending = await self._live(state)
             if not self._is_started:
-                raise PartFailed(state.part.name, detail)
+                raise PartFailed(state.part.name, ending)
             pause_s = pauses.after(self._clock.monotonic() - began_at)
-            self._tell(Notice(state.part.name, Step.DIED, pause_s, detail))
+            self._tell(Notice(state.part.name, Step.DIED, pause_s, ending.detail))
             await self._clock.sleep(pause_s)
 
-    async def _live(self, state: _State) -> str:
+    async def _live(self, state: _State) -> Ending:
         """Run a part once, from launch to end; return what ended it."""
         part = state.part
         self._tell(Notice(part.name, Step.STARTING))
@@ -172,21 +179,21 @@ class Supervisor:
         state.child = await part.launch()
         ended = asyncio.create_task(state.child.wait())
         try:
-            detail = await self._become_ready(part, ended)
-            if detail is None:
+            ending = await self._become_ready(part, ended)
+            if ending is None:
                 self._tell(Notice(part.name, Step.READY, self._clock.monotonic() - began_at))
                 state.down.clear()
                 state.up.set()
-                detail = await self._until_end(part, ended)
+                ending = await self._until_end(part, ended)
         finally:
             state.up.clear()
             state.down.set()
             await _cancel(ended)
         await state.child.stop(part.stop_grace_s)
         state.child = None
-        return detail
+        return ending
 
-    async def _become_ready(self, part: Part, ended: asyncio.Task[int]) -> str | None:
+    async def _become_ready(self, part: Part, ended: asyncio.Task[int]) -> Ending | None:
         """Wait until a part is ready; return None then, else why it is not."""
         ready = asyncio.create_task(part.wait_ready())
         expired = asyncio.create_task(self._sleep(part.ready_timeout_s))
@@ -195,7 +202,7 @@ class Supervisor:
             if ended.done():
                 return _ending(ended.result())
             if not ready.done():
-                return f"was not ready within {part.ready_timeout_s:.0f} s"
+                return Ending(f"was not ready within {part.ready_timeout_s:.0f} s")
             return ready.result()
         finally:
             await _cancel(ready, expired)
@@ -203,13 +210,13 @@ class Supervisor:
     async def _sleep(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
 
-    async def _until_end(self, part: Part, ended: asyncio.Task[int]) -> str:
+    async def _until_end(self, part: Part, ended: asyncio.Task[int]) -> Ending:
         if part.follows is None:
             return _ending(await ended)
         followed = asyncio.create_task(self._states[part.follows].down.wait())
         try:
             await _first_of(ended, followed)
-            return _ending(ended.result()) if ended.done() else f"follows {part.follows}"
+            return _ending(ended.result()) if ended.done() else Ending(f"follows {part.follows}")
         finally:
             await _cancel(followed)
 
@@ -222,7 +229,7 @@ class Supervisor:
         began_at = self._clock.monotonic()
         status = await state.child.stop(state.part.stop_grace_s)
         state.child = None
-        self._tell(Notice(state.part.name, Step.STOPPED, self._clock.monotonic() - began_at, _ending(status)))
+        self._tell(Notice(state.part.name, Step.STOPPED, self._clock.monotonic() - began_at, _ending(status).detail))
 
 
 async def _first_of(*awaited: asyncio.Future[Any]) -> None:
@@ -236,5 +243,5 @@ async def _cancel(*tasks: asyncio.Task[Any]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _ending(status: int) -> str:
-    return f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
+def _ending(status: int) -> Ending:
+    return Ending(f"was killed by signal {-status}" if status < 0 else f"ended with status {status}", status)

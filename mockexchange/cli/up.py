@@ -8,6 +8,7 @@ import signal
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
@@ -29,6 +30,9 @@ from mockexchange.cli.console import Narrator
 HEALTH_TIMEOUT_S: Final = 60.0
 PATIENCE_S: Final = 10.0
 LINES_SHOWN: Final = 15
+STATUS_OF_PROBLEM: Final = 2
+"""A part that ends with it has said in its last line what a person must change."""
+
 EXIT_FORCED: Final = 130
 
 _POLL_S: Final = 0.1
@@ -47,7 +51,7 @@ def run_up(settings: Settings, console: Console) -> int:
         try:
             asyncio.run(_Run(exchange, narrator, was_killed).until_stopped())
         except PartFailed as failure:
-            _show_log(exchange, failure.part, narrator)
+            _explain(failure, exchange.log_path(failure.part), narrator)
             raise
         finally:
             narrator.close()
@@ -149,9 +153,9 @@ def _stop_or_leave(stopped: asyncio.Event) -> None:
     stopped.set()
 
 
-def _show_log(exchange: Exchange, part: str, narrator: Narrator) -> None:
-    path = exchange.log_path(part)
-    lines = last_lines(path, LINES_SHOWN)
-    if lines:
-        narrator.say(f"the end of {path}:")
-        narrator.say("\n".join(f"  {line}" for line in lines))
+def _explain(failure: PartFailed, log: Path, narrator: Narrator) -> None:
+    """Say why a part did not come up: in its own words where a person can mend it, else with the end of its log."""
+    lines = last_lines(log, LINES_SHOWN)
+    if failure.ending.status == STATUS_OF_PROBLEM and lines:
+        raise Problem(lines[-1]) from failure
+    narrator.say("\n".join([f"the end of {log}:", *(f"  {line}" for line in lines)]))

@@ -65,7 +65,7 @@ def state(exchange: RunningExchange, orders: dict[str, str]) -> list[object]:
 def test_all_is_there_again_after_a_stop_and_after_a_restore(
     exchanges: Callable[..., RunningExchange], tmp_path: Path
 ) -> None:
-    exchange = exchanges()
+    exchange = exchanges(account_shards="2")
     exchange.start()
     orders = trade(exchange)
     alice = json.loads(exchange.run("account", "create", "alice", "--json"))
@@ -74,12 +74,16 @@ def test_all_is_there_again_after_a_stop_and_after_a_restore(
     assert exchange.stop() == 0
     exchange.wait_until_gone()
 
+    complaint = exchange.complaint(account_shards="1")
+    assert complaint == ("mockx: MOCKX_ACCOUNT_SHARDS is 1, but accounts live on 2 shards: set it to at least 2\n")
+    exchange.wait_until_gone()
+
     exchange.start()
     assert state(exchange, orders) == before
     assert exchange.get(f"/orders/{orders['new']}")["status"] == "new"
     assert exchange.stop() == 0
 
-    restored = exchanges("restored")
+    restored = exchanges("restored", account_shards="2")
     restored.run("restore", str(tmp_path / "backup"), "--data-dir", str(restored.data_dir))
     restored.start()
     assert state(restored, orders) == before

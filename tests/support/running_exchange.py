@@ -65,6 +65,20 @@ class RunningExchange:
         self.process.kill()
         self._end()
 
+    def complaint(self, **settings: str) -> str:
+        """Run it with other settings, with which it must not start; return what it complains of."""
+        variables = {f"MOCKX_{name.upper()}": value for name, value in settings.items()}
+        done = subprocess.run(
+            [*MOCKX, "up"],
+            env=self.environment | variables,
+            capture_output=True,
+            text=True,
+            timeout=START_S,
+            check=False,
+        )
+        assert done.returncode == 1, done.stdout
+        return done.stderr
+
     def run(self, *words: str) -> str:
         """Run another `mockx` command with the same settings; return what it printed."""
         done = subprocess.run(
