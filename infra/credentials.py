@@ -91,7 +91,8 @@ def ray_environment(ray_token: str) -> dict[str, str]:
     Without a token, Ray runs elsewhere, and the variables or the file that its operator set up count.
     """
     token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": ray_token} if ray_token else {}
-    return token | {"RAY_USAGE_STATS_ENABLED": "0"}
+    # Ray gives way to all else by default; here it runs the order path itself.
+    return token | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0"}
 
 
 def read_credentials(path: Path) -> Credentials:
