@@ -43,6 +43,9 @@ def ray_command(settings: Settings) -> list[str]:
         "--head",
         "--block",
         f"--port={settings.ray_port}",
+        # Workers take any free port: a range of their own would collide with the ports of the settings.
+        "--min-worker-port=0",
+        "--max-worker-port=0",
         "--node-ip-address=127.0.0.1",
         "--include-dashboard=false",
         # Any free ports: a fixed range could contain the one above.
