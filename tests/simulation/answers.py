@@ -1,0 +1,235 @@
+"""Which answers are allowed: those the journal bears out, given what was asked before and what was known already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from mockexchange.messages.codec import encode
+from mockexchange.messages.commands import (
+    AccountAnswer,
+    AwaitSequence,
+    CancelAll,
+    CancelOrder,
+    Deposit,
+    FillsAnswer,
+    OrderAnswer,
+    OrdersAnswer,
+    PlaceOrder,
+    ReadAccount,
+    ReadFills,
+    ReadOpenOrders,
+    ReadOrder,
+    Refused,
+    SequenceAnswer,
+    SetBalance,
+    Unavailable,
+    Withdraw,
+)
+from mockexchange.messages.events import Adjusted, Deposited, OrderReserved, Withdrawn
+from mockexchange.messages.orders import Order, OrderStatus
+from mockexchange.messages.refusals import RejectReason
+from tests.simulation.clients import Heard
+from tests.simulation.truth import Truth, without_sequence
+
+Effecting = PlaceOrder | Deposit | Withdraw | SetBalance
+
+
+class AnswerAuditor:
+    """Compares all that clients heard with the truth; `violations` says what must not be."""
+
+    def __init__(self, truth: Truth) -> None:
+        self.truth = truth
+        self.violations: list[str] = []
+
+    def check(self, everything: Iterable[Heard]) -> None:
+        """Check all answers."""
+        commands: dict[tuple[int, str], list[Heard]] = {}
+        for heard in everything:
+            if isinstance(heard.request, Effecting):
+                commands.setdefault((heard.account, heard.request.command_id), []).append(heard)
+            if heard.answer is not None:
+                self._check_answer(heard)
+        for (account, command_id), attempts in commands.items():
+            self._check_effects(account, command_id, attempts)
+
+    def _blame(self, what: str, heard: Heard) -> None:
+        self.violations.append(f"{what}: {heard}")
+
+    # Commands that take effect once.
+
+    def _check_effects(self, account: int, command_id: str, attempts: list[Heard]) -> None:
+        effects = self.truth.commands.get((account, command_id), [])
+        if len(effects) > 1:
+            self._blame("a command took effect twice", attempts[0])
+        if not effects:
+            for heard in attempts:
+                if isinstance(heard.answer, OrderAnswer | AccountAnswer):
+                    self._blame("what was acknowledged is not in the journal", heard)
+            return
+        sequence, event = effects[0]
+        mine = [heard for heard in attempts if _is_same(heard.request, event)]
+        if not mine:
+            self._blame("the journal holds another command than was sent", attempts[0])
+        if not any(_may_have_executed(heard) for heard in mine):
+            self._blame(f"a refusal left a trace at {sequence}", attempts[0])
+        for heard in attempts:
+            self._check_repetition(heard, sequence, event, is_mine=heard in mine)
+
+    def _check_repetition(self, heard: Heard, sequence: int, event: object, *, is_mine: bool) -> None:
+        answer = heard.answer
+        if isinstance(answer, OrderAnswer):
+            if not is_mine or not isinstance(event, OrderReserved) or answer.order.order_id != event.order_id:
+                self._blame("a command was answered with another's order", heard)
+        elif isinstance(answer, AccountAnswer):
+            if not is_mine or answer.sequence < sequence:
+                self._blame(f"a transfer of sequence {sequence} was answered without it", heard)
+        elif isinstance(answer, Refused) and sequence <= heard.begin:
+            if is_mine:
+                self._blame(f"a command that was done at {sequence} was refused", heard)
+            elif answer.reason is not RejectReason.DUPLICATE_COMMAND:
+                self._blame("an id that was used before was refused for another reason", heard)
+
+    # One answer at a time.
+
+    def _check_answer(self, heard: Heard) -> None:
+        request, answer = heard.request, heard.answer
+        if heard.is_quiet and isinstance(answer, Unavailable):
+            self._blame("no answer though nothing fails", heard)
+        match answer:
+            case OrderAnswer(order, fills, repeated):
+                self._check_order(heard, order)
+                is_first = isinstance(request, PlaceOrder) and not repeated
+                if is_first and fills != self.truth.fills.get((order.order_id, order.sequence), []):
+                    self._blame("an order was answered with other fills than it had", heard)
+            case AccountAnswer():
+                self._check_account(heard, answer)
+            case OrdersAnswer():
+                self._check_orders(heard, answer)
+            case FillsAnswer():
+                self._check_fills(heard, answer)
+            case Refused(_, _, order) if order is not None:
+                self._check_order(heard, order)
+        self._check_freshness(heard)
+
+    def _check_order(self, heard: Heard, order: Order) -> None:
+        if order.sequence > heard.end:
+            self._blame("an answer was given before it was journaled", heard)
+        elif self.truth.order_at(order.order_id, order.sequence) != encode(order):
+            self._blame("an order was never in the state that was answered", heard)
+        if isinstance(heard.request, PlaceOrder) and order.status is OrderStatus.RESERVED:
+            self._blame("an order was answered before its outcome", heard)
+
+    def _check_account(self, heard: Heard, answer: AccountAnswer) -> None:
+        state = self.truth.account_at(answer.account, answer.sequence)
+        if state is None or state.answer != without_sequence(answer) or answer.account != heard.account:
+            self._blame(
+                f"an account was never in the state that was answered, at {answer.sequence} it was {state}", heard
+            )
+        if answer.sequence > heard.end:
+            self._blame("an answer was given before it was journaled", heard)
+
+    def _check_orders(self, heard: Heard, answer: OrdersAnswer) -> None:
+        if answer.sequence > heard.end:
+            self._blame("an answer was given before it was journaled", heard)
+        for order in answer.orders:
+            self._check_order(heard, order)
+        state = self.truth.account_at(heard.account, answer.sequence)
+        shown = () if state is None else state.open_orders
+        request = heard.request
+        if isinstance(request, ReadOpenOrders):
+            wanted = [order_id for order_id, symbol in shown if request.symbol in ("", symbol)]
+            if [order.order_id for order in answer.orders] != wanted[: request.limit]:
+                self._blame(f"the open orders at {answer.sequence} were {wanted}", heard)
+            if any(self.truth.order_at(order.order_id, answer.sequence) != encode(order) for order in answer.orders):
+                self._blame("an open order is shown in another state than at the answer's sequence", heard)
+        else:
+            self._check_canceled(heard, answer, shown)
+
+    def _check_canceled(self, heard: Heard, answer: OrdersAnswer, still_open: tuple[tuple[int, str], ...]) -> None:
+        request = heard.request
+        if any(order.status is not OrderStatus.CANCELED for order in answer.orders):
+            self._blame("an order was answered as canceled which is not", heard)
+        if isinstance(request, CancelOrder):
+            if len(answer.orders) != 1 or not _is_named(request, answer.orders[0]):
+                self._blame("another order was canceled than was asked for", heard)
+        elif isinstance(request, CancelAll):
+            for order_id, symbol in still_open:
+                if request.symbol in ("", symbol) and self._is_known(order_id, heard.seen):
+                    self._blame(f"order {order_id} is open after all were canceled", heard)
+
+    def _check_fills(self, heard: Heard, answer: FillsAnswer) -> None:
+        for fill in answer.fills:
+            if fill not in self.truth.fills.get((fill.order_id, fill.sequence), []) or fill.account != heard.account:
+                self._blame("a fill was shown that never was", heard)
+        if answer.sequence > heard.end or any(fill.sequence > answer.sequence for fill in answer.fills):
+            self._blame("an answer was given before it was journaled", heard)
+
+    def _check_freshness(self, heard: Heard) -> None:
+        """Check that an answer shows all that its client knew when it asked, through whatever gateway."""
+        request, answer = heard.request, heard.answer
+        match request, answer:
+            case ((ReadAccount() | ReadOpenOrders() | ReadFills()), (AccountAnswer() | OrdersAnswer() | FillsAnswer())):
+                if answer.sequence < heard.seen:
+                    self._blame("a read does not show what was acknowledged before", heard)
+            case ReadOrder(), OrderAnswer(order):
+                known = self.truth.order_at(order.order_id, heard.seen)
+                now = self.truth.order_at(order.order_id, order.sequence)
+                later = self.truth.order_at(order.order_id, max(order.sequence, heard.seen))
+                if known is not None and now != later:
+                    self._blame("a read does not show what was acknowledged before", heard)
+            case ((ReadOrder() | CancelOrder()), Refused(RejectReason.UNKNOWN_ORDER)):
+                if request.order_id and self._is_known(request.order_id, heard.seen):
+                    self._blame("an order that was acknowledged is not known", heard)
+            case AwaitSequence(sequence), SequenceAnswer() if not sequence <= answer.sequence <= heard.end:
+                self._blame("a sequence was announced too early", heard)
+            case _, Refused(RejectReason.UNKNOWN_ACCOUNT):
+                self._blame("an account is not known", heard)
+
+    def _is_known(self, order_id: int, sequence: int) -> bool:
+        return self.truth.order_at(order_id, sequence) is not None
+
+
+def _is_named(request: CancelOrder, order: Order) -> bool:
+    if request.order_id:
+        return request.order_id == order.order_id
+    return request.client_order_id == order.client_order_id
+
+
+def _may_have_executed(heard: Heard) -> bool:
+    match heard.answer:
+        case Refused():
+            return False
+        case Unavailable(_, may_execute):
+            return may_execute
+        case _:
+            return True
+
+
+def _is_same(request: object, event: object) -> bool:
+    """Whether an event of the journal is what a request asked for."""
+    match request, event:
+        case PlaceOrder(), OrderReserved():
+            return _terms(request) == _terms(event)
+        case Deposit(), Deposited():
+            return (request.asset, request.amount) == (event.asset, event.amount)
+        case Withdraw(), Withdrawn():
+            return (request.asset, request.amount) == (event.asset, event.amount)
+        case SetBalance(), Adjusted():
+            return request.asset == event.asset
+        case _:
+            return False
+
+
+def _terms(order: PlaceOrder | OrderReserved) -> tuple[object, ...]:
+    return (
+        order.account,
+        order.symbol,
+        order.side,
+        order.order_type,
+        order.time_in_force,
+        order.is_post_only,
+        order.quantity,
+        order.price,
+        order.quote_amount,
+        order.client_order_id,
+    )
