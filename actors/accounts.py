@@ -11,7 +11,7 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Iterator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from copy import copy
 from dataclasses import dataclass, field
 from enum import Enum
@@ -30,6 +30,7 @@ from actors.runtime import (
     open_subject,
     run,
     save_snapshot,
+    shard_snapshot,
 )
 from actors.waiting import Batch, Closing, Waiter, cancel_answer
 from infra.ports import Books, JournalMessage, JournalUnavailable, Snapshot
@@ -39,6 +40,7 @@ from mockexchange.ledger.fold import reservation_of
 from mockexchange.ledger.intake import Intake
 from mockexchange.ledger.ledger import Ledger
 from mockexchange.ledger.limits import IntakeLimits
+from mockexchange.ledger.snapshot import SnapshotUnknown
 from mockexchange.messages.channel import BookCancel
 from mockexchange.messages.codec import RawShardRecord, decode_record, decode_requests, encode
 from mockexchange.messages.commands import (
@@ -156,7 +158,7 @@ class AccountsShell:
         self._queue: deque[tuple[Write, Waiter]] = deque()
         self._wakeup = asyncio.Event()
         self._in_flight: deque[tuple[bytes, ShardRecord]] = deque()
-        self._batches: set[Batch] = set()
+        self._batches: dict[Batch, None] = {}
         self._commands: dict[tuple[int, str], list[Waiter]] = {}
         self._cancels: dict[int, list[Waiter]] = {}
         self._closings: dict[int, list[Closing]] = {}
@@ -197,11 +199,13 @@ class AccountsShell:
         if refusal is not None:
             return encode([refusal] * len(requests))
         batch = Batch(len(requests), self._expiry(requests))
-        self._batches.add(batch)
+        self._batches[batch] = None
         for index, request in enumerate(requests):
             self._take(request, Waiter(batch, index))
-        await batch.done
-        self._batches.discard(batch)
+        try:
+            await batch.done
+        finally:
+            del self._batches[batch]
         try:
             await self._tenure.prove()
         except JournalUnavailable:
@@ -225,9 +229,11 @@ class AccountsShell:
     # --- recovery ---
 
     async def _load(self) -> None:
-        for snapshot in await load_snapshots(self._world, self._subject):
-            self.ledger = Ledger.from_snapshot(snapshot.payload)
-            return
+        for snapshot in await load_snapshots(self._world, shard_snapshot(self.shard)):
+            # One that another version wrote is no loss: the journal holds everything.
+            with suppress(SnapshotUnknown, msgspec.DecodeError):
+                self.ledger = Ledger.from_snapshot(snapshot.payload)
+                return
 
     def _opening(self, previous: int) -> bytes:
         opened = ShardOpened(self._incarnation)
@@ -242,7 +248,7 @@ class AccountsShell:
     def _wake_books(self) -> None:
         """Have the books run in which an order rests: the outside market may fill it."""
         accounts = self.ledger.accounts.values()
-        for symbol in {order.symbol for account in accounts for order in account.open_orders.values()}:
+        for symbol in sorted({order.symbol for account in accounts for order in account.open_orders.values()}):
             self._channel(symbol).wake()
 
     # --- what arrives ---
@@ -435,6 +441,9 @@ class AccountsShell:
         for event in step.events[stored:]:
             for waiter in self._commands.pop(_command_of(event), ()):
                 waiter.answer(Unavailable(detail))
+        # What waited for this money, and the starting funds among it, are decided anew.
+        for account in list(self._parked):
+            self._unpark(account)
         self._funding.clear()
 
     def _channel(self, symbol: str) -> BookChannel:
@@ -547,6 +556,8 @@ class AccountsShell:
                 self.counters["expired"] += 1
                 batch.expire("the outcome is not known yet; the order's id will tell")
             self._refuse_parked()
+            if self.ledger.unfunded:
+                self._fund_new_accounts()
             beats += 1
             if beats % 4 == 0:
                 payload = json.dumps({"part": "accounts", **self.status()}).encode()
@@ -572,7 +583,7 @@ class AccountsShell:
             return
         self._records_since_snapshot = 0
         snapshot = Snapshot(self.ledger.sequence, self.ledger.to_snapshot())
-        self._saving = run(self._world, save_snapshot(self._world, self._subject, snapshot))
+        self._saving = run(self._world, save_snapshot(self._world, shard_snapshot(self.shard), snapshot))
 
 
 def _command_of(event: ShardEvent) -> tuple[int, str]:

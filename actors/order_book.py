@@ -7,9 +7,12 @@ then answers, so between two cycles the state is exactly what the journal holds.
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeVar
+
+import msgspec
 
 from actors.book_feed import FeedLink
 from actors.book_market import MarketPublisher
@@ -26,7 +29,7 @@ from actors.runtime import (
 )
 from infra.ports import JournalUnavailable, Snapshot
 from mockexchange.instruments import Instrument
-from mockexchange.matching.book import OrderBook
+from mockexchange.matching.book import DEFAULT_LIMITS, BookLimits, OrderBook
 from mockexchange.messages.channel import (
     BookAnswer,
     BookRequest,
@@ -56,7 +59,7 @@ from mockexchange.messages.events import (
     BookOpened,
     BookRecord,
 )
-from mockexchange.messages.market import MarketUpdate
+from mockexchange.messages.market import MarketSilent, MarketUpdate
 from mockexchange.messages.orders import Trade
 from mockexchange.messages.subjects import REGISTRY, book_journal
 from mockexchange.registry import Registry
@@ -90,6 +93,7 @@ class BookSettings:
     resync_s: float = 4.0
     publish_s: float = 0.1
     snapshot_every_events: int = 50_000
+    limits: BookLimits = DEFAULT_LIMITS
 
 
 @dataclass(slots=True)
@@ -215,10 +219,13 @@ class OrderBookShell:
 
     async def _load(self, instrument: Instrument) -> OrderBook:
         for snapshot in await load_snapshots(self._world, self._snapshot_name):
-            if snapshot.sequence < self.epoch:
-                self._tenure.sequence = snapshot.sequence
-                return OrderBook.from_snapshot(instrument, snapshot.payload)
-        return OrderBook(instrument)
+            # One that another version wrote is no loss: the journal holds everything.
+            with suppress(ValueError, msgspec.DecodeError):
+                if snapshot.sequence < self.epoch:
+                    book = OrderBook.from_snapshot(instrument, snapshot.payload, self._settings.limits)
+                    self._tenure.sequence = snapshot.sequence
+                    return book
+        return OrderBook(instrument, self._settings.limits)
 
     async def _find_instrument(self) -> Instrument:
         registry = Registry()
@@ -314,7 +321,6 @@ class OrderBookShell:
             return step
         self._used_at = self._world.clock.monotonic()
         self.counters["deliveries"] += 1
-        now_ns = self._world.clock.now_ns()
         last = self.book.applied.get(delivery.shard, Applied(0, 0, 0)).last_order_id
         for raw in delivery.orders:
             order = decode_reserved(raw)
@@ -323,6 +329,8 @@ class OrderBookShell:
             last = order.order_id
             self.counters["orders"] += 1
             self._move_channel(step, delivery, delivery.number - 1, last)
+            # The clock is asked for each order, since the records before it took their time.
+            now_ns = self._world.clock.now_ns()
             step = await self._settle(step, self.book.place(order, delivery.shard, now_ns))
         for cancel in delivery.cancels:
             step = await self._settle(step, self.book.cancel(cancel, delivery.shard))
@@ -397,10 +405,12 @@ class OrderBookShell:
         self._wakeup.set()
 
     def _drop_updates(self) -> None:
+        """Forget what the feed said; what it had said before is not the market any more."""
         self.counters["updates_dropped"] += len(self._updates)
         self._updates = []
         if self._feed is not None:
             self._feed.lose()
+        self._updates = [MarketSilent()]
 
     async def _keep_time(self) -> None:
         while self.state is BookState.SERVING:

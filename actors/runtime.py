@@ -67,6 +67,11 @@ def run(world: World, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
     return asyncio.get_running_loop().create_task(guarded())
 
 
+def shard_snapshot(shard: int) -> str:
+    """Return the name of a shard's snapshots, which the history writer reads too."""
+    return f"accounts.{shard}"
+
+
 async def save_snapshot(world: World, name: str, snapshot: Snapshot) -> None:
     """Save a snapshot; without a journal it is left for the next time, since it only saves time."""
     with suppress(JournalUnavailable):

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from actors.background import Background
-from actors.runtime import Pauses
+from actors.runtime import Pauses, shard_snapshot
 from actors.writers.history_fold import AnotherJournal, HistoryFold, ShardsGrew, is_clearing
 from infra.ports import Clock, Journal, JournalMessage, JournalRewound, JournalUnavailable, Snapshots
 from infra.read_model.rows import Position
@@ -37,7 +37,6 @@ LINGER_S: Final = 0.01
 WATCH_PAUSE_S: Final = 2.0
 """How often the writer looks whether the rows still are where it left them."""
 
-ACCOUNTS_SNAPSHOT: Final = "accounts.{shard}"
 LONGEST_PAUSE_S: Final = 5.0
 
 _log: Final = logging.getLogger(__name__)
@@ -166,7 +165,7 @@ class HistoryWriter:
         """Return the newest ledger of a shard that is not beyond the position."""
         position = 0 if self._written is None else self._written.sequence
         if position:
-            for snapshot in await self._snapshots.load(ACCOUNTS_SNAPSHOT.format(shard=shard)):
+            for snapshot in await self._snapshots.load(shard_snapshot(shard)):
                 with suppress(SnapshotUnknown, msgspec.DecodeError):
                     ledger = Ledger.from_snapshot(snapshot.payload)
                     if ledger.sequence <= position:
