@@ -155,6 +155,7 @@ class Exchange:
         return Part(
             name,
             partial(self._launch, name, lambda: [sys.executable, "-m", "gateway", str(number)]),
+            # All gateways share the port, so that this is a sign of life of any of them.
             partial(_wait_until_it_answers, f"{self.settings.gateway_url}/health/live"),
             needs=(HOST,),
             follows=HOST,

@@ -47,7 +47,7 @@ class Narrator:
 
     def record(self, text: str) -> None:
         """Write a line into the log alone."""
-        self._log.handle(logging.LogRecord("mockx", logging.INFO, "", 0, text, None, None))
+        self._log.handle(logging.makeLogRecord({"msg": text}))
 
     def close(self) -> None:
         """End the spinner and the log."""

@@ -20,6 +20,7 @@ from infra.nats.connection import connect
 from infra.nats.journal import NatsJournal
 from infra.nats_users import NatsUsers
 from infra.parts import Exchange, PortUnusable, last_lines
+from infra.ports import JournalUnavailable
 from infra.problem import Problem
 from infra.settings import Settings
 from infra.supervisor import PartFailed, Supervisor
@@ -27,7 +28,7 @@ from infra.wall_clock import WallClock
 from mockexchange.cli.banner import banner
 from mockexchange.cli.console import Narrator
 
-HEALTH_TIMEOUT_S: Final = 60.0
+HEALTH_TIMEOUT_S: Final = 30.0
 PATIENCE_S: Final = 10.0
 LINES_SHOWN: Final = 15
 STATUS_OF_PROBLEM: Final = 2
@@ -36,10 +37,6 @@ STATUS_OF_PROBLEM: Final = 2
 EXIT_FORCED: Final = 130
 
 _POLL_S: Final = 0.1
-
-
-class NotHealthy(Problem):
-    """The parts run, and yet the exchange does not get well."""
 
 
 def run_up(settings: Settings, console: Console) -> int:
@@ -97,30 +94,35 @@ class _Run:
         await _together(duties)
 
     async def _announce(self) -> None:
-        await self._become_healthy()
+        self.narrator.wait_for("the exchange to be well")
+        complaint = await self._become_healthy()
         self.narrator.settle()
+        if complaint:
+            # What works is of use: trading, say, while an external Valkey is down or a long journal is being read.
+            self.narrator.say(f"After {HEALTH_TIMEOUT_S:.0f} s not all is well yet: {complaint}")
         self.narrator.say(banner(self.exchange.settings, self.exchange.credentials))
 
-    async def _become_healthy(self) -> None:
-        self.narrator.wait_for("the exchange to be well")
+    async def _become_healthy(self) -> str:
+        """Wait until all is well, or for long enough; return what is not."""
         url = f"{self.exchange.settings.gateway_url}/health"
         deadline = asyncio.get_running_loop().time() + HEALTH_TIMEOUT_S
-        answer: HttpAnswer | None = None
-        while answer is None or answer.status != 200:
-            if asyncio.get_running_loop().time() > deadline:
-                raise NotHealthy(f"the exchange is not well after {HEALTH_TIMEOUT_S:.0f} s: {_ailing(answer)}")
+        complaint = "the gateway does not answer"
+        while complaint and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_POLL_S)
             with suppress(NoAnswer):
-                answer = await asyncio.to_thread(request, "GET", url, timeout_s=3.0)
+                complaint = _complaint_of(await asyncio.to_thread(request, "GET", url, timeout_s=3.0))
+        return complaint
 
     async def _keep_nats_users(self) -> None:
         config = self.exchange.nats_config
-        connection = await connect(config.url, NATS_USER, config.password, "up")
         users = NatsUsers(config, self.exchange.credentials.seal_key, self.exchange.reload_nats_users)
-        try:
-            await users.follow(NatsJournal(connection))
-        finally:
-            await connection.close()
+        while True:
+            with suppress(JournalUnavailable):
+                connection = await connect(config.url, NATS_USER, config.password, "up")
+                try:
+                    await users.follow(NatsJournal(connection))
+                finally:
+                    await connection.close()
 
 
 async def _together(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
@@ -134,16 +136,14 @@ async def _together(coroutines: Sequence[Coroutine[Any, Any, None]]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _ailing(answer: HttpAnswer | None) -> str:
-    """Say in one line what an answer of /health finds wrong."""
-    if answer is None:
-        return "the gateway does not answer"
-    if not isinstance(answer.body, dict):
-        return f"/health answers {answer.status}"
-    parts = answer.body.get("parts", {})
-    return (
-        ", ".join(f"{name} {parts.get(name, '')}" for name in answer.body.get("failing", [])) or "it does not say why"
-    )
+def _complaint_of(health: HttpAnswer) -> str:
+    """Say in one line what /health finds wrong; nothing when all is well."""
+    if health.status == 200:
+        return ""
+    if not isinstance(health.body, dict) or not health.body.get("failing"):
+        return f"/health answers {health.status}"
+    parts = health.body.get("parts", {})
+    return ", ".join(f"{name} {parts.get(name, '')}" for name in health.body["failing"])
 
 
 def _stop_or_leave(stopped: asyncio.Event) -> None:
