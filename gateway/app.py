@@ -6,15 +6,18 @@ import logging
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, Final
 
-from litestar import Litestar, Request
+from litestar import Litestar, Request, Router
 from litestar.datastructures import State
 from litestar.enums import ScopeType
 from litestar.exceptions import HTTPException
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
+from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 import gateway as package
@@ -28,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 MAX_BODY_BYTES: Final = 1_000_000
 UNMATCHED: Final = "unmatched"
+PAGE_FILES: Final = "/docs-files"
 
 DESCRIPTION: Final = (
     "Amounts and prices are decimal strings in the instrument's precision, and may be sent as strings or as numbers, "
@@ -48,7 +52,7 @@ def create_app(parts: GatewayParts, dialects: Sequence[Dialect] | None = None) -
     gateway = Gateway(parts)
     write_failure = _writer(spoken, gateway.requests)
     return Litestar(
-        route_handlers=[handler for dialect in spoken for handler in dialect.handlers],
+        route_handlers=[*(handler for dialect in spoken for handler in dialect.handlers), _page_files()],
         state=State({"gateway": gateway}),
         lifespan=[_lifespan],
         exception_handlers={Failure: write_failure, HTTPException: write_failure, Exception: write_failure},
@@ -117,9 +121,24 @@ def _openapi() -> OpenAPIConfig:
         description=DESCRIPTION,
         path="/docs",
         use_handler_docstrings=True,
-        render_plugins=[SwaggerRenderPlugin()],
+        render_plugins=[
+            SwaggerRenderPlugin(
+                js_url=f"{PAGE_FILES}/swagger-ui-bundle.js",
+                css_url=f"{PAGE_FILES}/swagger-ui.css",
+                standalone_preset_js_url=f"{PAGE_FILES}/swagger-ui-standalone-preset.js",
+            )
+        ],
         components=Components(
             security_schemes={"key": SecurityScheme(type="apiKey", name="x-api-key", security_scheme_in="header")}
         ),
         security=[{"key": []}],
     )
+
+
+def _page_files() -> Router:
+    """Serve what the page at /docs needs, so that it works without the internet."""
+    package = find_spec("swagger_ui")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    directory = Path(package.submodule_search_locations[0]) / "static"
+    return create_static_files_router(PAGE_FILES, [directory], include_in_schema=False)
