@@ -20,6 +20,8 @@ MARKETS = [
     Market("ETH/USDT", 2_600.0, 2, 0.1, 4, is_fed=True),
     Market("GOLD/USDT", 100.0, 2, 3.0, 2, is_fed=False),
 ]
+FED = [market for market in MARKETS if market.is_fed]
+PLAIN = [market for market in MARKETS if not market.is_fed]
 
 
 @dataclass
@@ -30,13 +32,18 @@ class Floor:
     traders: list[Trader]
     examiner: Examiner
 
-    def load(self) -> Load:
-        return Load(self.exchange.url, self.traders, MARKETS)
+    def load(self, markets: list[Market] = MARKETS) -> Load:
+        """Have the traders work on some markets."""
+        return Load(self.exchange.url, self.traders, markets)
+
+    def open_account(self, name: str, funds: dict[str, str]) -> Trader:
+        """Open an account for one test; accounts alternate over the shards."""
+        return open_account(self.exchange, name, funds)
 
 
-def open_account(exchange: LaunchedExchange, name: str, funds: dict[str, str] | None = None) -> Trader:
+def open_account(exchange: LaunchedExchange, name: str, funds: dict[str, str]) -> Trader:
     """Create an account with a key; accounts alternate over the shards."""
-    made = exchange.administer("POST", "/accounts", {"name": name} | ({} if funds is None else {"funds": funds}))
+    made = exchange.administer("POST", "/accounts", {"name": name, "funds": funds})
     return Trader(made["account"], made["api_key"], made["api_secret"], SHARDS)
 
 
@@ -49,6 +56,11 @@ def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
         account_shards=str(SHARDS),
         gateway_processes="2",
     )
+    yield from traders_on(exchange)
+
+
+def traders_on(exchange: LaunchedExchange) -> Iterator[Floor]:
+    """Start an exchange, let traders in, and see that it ends as it should."""
     try:
         exchange.start()
         exchange.administer("POST", "/instruments", GOLD)

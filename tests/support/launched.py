@@ -48,6 +48,11 @@ class LaunchedExchange(RunningExchange):
     def gateways(self) -> int:
         return int(self.variables.get("MOCKX_GATEWAY_PROCESSES", "1"))
 
+    @property
+    def nats_url(self) -> str:
+        """Where NATS is, with the login if it is a server of the test's own."""
+        return self.variables.get("MOCKX_NATS_URL", f"nats://127.0.0.1:{self.variables['MOCKX_NATS_PORT']}")
+
     def administer(self, method: str, path: str, body: object = None) -> Any:
         """Ask as the administrator; return the body of an answer that must be a success."""
         answer: HttpAnswer = self.ask(method, path, body, self.credentials.admin_key)
@@ -78,9 +83,9 @@ class LaunchedExchange(RunningExchange):
 
     @contextlib.asynccontextmanager
     async def nats(self) -> AsyncIterator[Connection]:
-        """Connect as the exchange's own parts do; the embedded server alone."""
-        url = f"nats://127.0.0.1:{self.variables['MOCKX_NATS_PORT']}"
-        connection = await connect(url, NATS_USER, self.credentials.nats_password, "test")
+        """Connect as the exchange's own parts do."""
+        password = "" if "MOCKX_NATS_URL" in self.variables else self.credentials.nats_password
+        connection = await connect(self.nats_url, NATS_USER, password, "test")
         try:
             yield connection
         finally:
@@ -96,6 +101,25 @@ class LaunchedExchange(RunningExchange):
                 yield watch
             finally:
                 await stop()
+
+    @contextlib.asynccontextmanager
+    async def each_gateway(self) -> AsyncIterator[list[aiohttp.ClientSession]]:
+        """Open a session to each gateway process; it keeps to that one as long as its connection lasts."""
+        found: dict[str, aiohttp.ClientSession] = {}
+        async with contextlib.AsyncExitStack() as stack:
+            while len(found) < self.gateways:
+                connector = aiohttp.TCPConnector(limit=1)
+                session = await stack.enter_async_context(aiohttp.ClientSession(self.url, connector=connector))
+                async with session.get("/health/live") as answer:
+                    await answer.read()
+                    found.setdefault(answer.headers[GATEWAY_HEADER], session)
+            yield list(found.values())
+
+    async def restart(self) -> None:
+        """Press Ctrl-C, see all of it go, and start it again on the same data."""
+        assert await asyncio.to_thread(self.stop) == 0
+        await asyncio.to_thread(self.wait_until_gone)
+        await asyncio.to_thread(self.start)
 
     async def wait_until_well(self, session: aiohttp.ClientSession) -> None:
         """Wait until every gateway process says that all is well."""

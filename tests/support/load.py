@@ -246,7 +246,7 @@ class Load:
 
     async def _watch_prices(self) -> None:
         fed = [market.symbol for market in self._markets if market.is_fed]
-        while not self._is_over:
+        while fed and not self._is_over:
             await asyncio.sleep(TICKER_PAUSE_S)
             try:
                 status, tickers = await self._ask(self._traders[0], "GET", f"/tickers/{','.join(fed)}", None)
