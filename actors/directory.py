@@ -8,6 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
+import msgspec
+
 from actors.fleet import Fleet, Missing, Part, book_part, shard_part
 from actors.runtime import Pauses, Tenure, World, last_sequence, read_until, run
 from infra.ports import JournalUnavailable, PeerLost
@@ -228,11 +230,12 @@ class DirectoryShell:
         if registry.shards != settings.shards:
             events.append(ShardsConfigured(settings.shards))
         events += [AssetListed(asset) for asset in settings.assets if asset.code not in registry.assets]
-        events += [
-            InstrumentListed(instrument)
-            for instrument in settings.instruments
-            if registry.instruments.get(instrument.symbol) != instrument
-        ]
+        for instrument in settings.instruments:
+            listed = registry.instruments.get(instrument.symbol)
+            # Of a listed instrument only the feed is the settings' business; filters may have been changed since.
+            wanted = instrument if listed is None else msgspec.structs.replace(listed, feed=instrument.feed)
+            if wanted != listed:
+                events.append(InstrumentListed(wanted))
         if not registry.accounts:
             demo = self._new_account(settings.demo_name, settings.demo_funds, settings.demo_values)
             events += [demo, self._new_key(demo.account, list(PERMISSIONS), settings.demo_secret)]

@@ -13,6 +13,7 @@ import os
 import secrets
 import sys
 import traceback
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -58,7 +59,7 @@ class Shell(Protocol):
         """Describe the actor."""
 
 
-class Hosted:
+class Hosted(ABC):
     """Starts a shell in the background of its Ray actor."""
 
     def __init__(self, site: Site, key: str) -> None:
@@ -69,9 +70,9 @@ class Hosted:
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
         self._starting = asyncio.get_running_loop().create_task(self._start())
 
+    @abstractmethod
     async def build(self, settings: Settings) -> Shell:
         """Make the shell; the connections it needs are made here."""
-        raise NotImplementedError
 
     async def status(self) -> dict[str, object]:
         """Describe the actor; answers while it recovers, too."""
