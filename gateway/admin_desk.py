@@ -91,6 +91,8 @@ class AdminDesk:
                 raise failure_of(failures[0])
 
     async def _cancel_everything(self) -> None:
+        # A process that has just started may not know all accounts.
+        await self._floor.follower.catch_up()
         deadline_ns = self._floor.deadline_ns()
         calls = [
             Call(account.shard, RESET, CancelAll(self._floor.mint(), account.account, "", deadline_ns, by_admin=True))
@@ -162,6 +164,8 @@ class AdminDesk:
                 raise NotAvailable("it is done, but not all accounts know yet", may_execute=True)
 
     async def _ask_shards(self, channel: str, request: AwaitSequence | ClearHistory) -> list[object]:
+        if not self._floor.registry.shards:
+            await self._floor.follower.catch_up()
         calls = [Call(shard, channel, request) for shard in range(self._floor.registry.shards)]
         return list(await self._floor.dispatcher.ask_all(calls, self._floor.deadline_ns()))
 

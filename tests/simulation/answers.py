@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from mockexchange.messages.codec import encode
 from mockexchange.messages.commands import (
@@ -59,35 +60,41 @@ class AnswerAuditor:
 
     def _check_effects(self, account: int, command_id: str, attempts: list[Heard]) -> None:
         effects = self.truth.commands.get((account, command_id), [])
-        if len(effects) > 1:
-            self._blame("a command took effect twice", attempts[0])
-        if not effects:
-            for heard in attempts:
-                if isinstance(heard.answer, OrderAnswer | AccountAnswer):
-                    self._blame("what was acknowledged is not in the journal", heard)
-            return
-        sequence, event = effects[0]
-        mine = [heard for heard in attempts if _is_same(heard.request, event)]
-        if not mine:
-            self._blame("the journal holds another command than was sent", attempts[0])
-        if not any(_may_have_executed(heard) for heard in mine):
-            self._blame(f"a refusal left a trace at {sequence}", attempts[0])
+        for (earlier, _), (later, _) in pairwise(effects):
+            if not self.truth.is_cleared(account, earlier, later):
+                self._blame(f"a command took effect at {earlier} and at {later}", attempts[0])
+        for sequence, event in effects:
+            mine = [heard for heard in attempts if _is_same(heard.request, event)]
+            if not any(_may_have_executed(heard) for heard in mine):
+                self._blame(f"a refusal left a trace at {sequence}", attempts[0])
         for heard in attempts:
-            self._check_repetition(heard, sequence, event, is_mine=heard in mine)
+            self._check_acknowledged(heard, effects)
+            self._check_refused(heard, effects)
 
-    def _check_repetition(self, heard: Heard, sequence: int, event: object, *, is_mine: bool) -> None:
+    def _check_acknowledged(self, heard: Heard, effects: list[tuple[int, object]]) -> None:
+        """Check that what was acknowledged is in the journal, as this very command."""
         answer = heard.answer
+        mine = [(sequence, event) for sequence, event in effects if _is_same(heard.request, event)]
         if isinstance(answer, OrderAnswer):
-            if not is_mine or not isinstance(event, OrderReserved) or answer.order.order_id != event.order_id:
-                self._blame("a command was answered with another's order", heard)
-        elif isinstance(answer, AccountAnswer):
-            if not is_mine or answer.sequence < sequence:
-                self._blame(f"a transfer of sequence {sequence} was answered without it", heard)
-        elif isinstance(answer, Refused) and sequence <= heard.begin:
-            if is_mine:
-                self._blame(f"a command that was done at {sequence} was refused", heard)
-            elif answer.reason is not RejectReason.DUPLICATE_COMMAND:
-                self._blame("an id that was used before was refused for another reason", heard)
+            ids = [event.order_id for _, event in mine if isinstance(event, OrderReserved)]
+            if answer.order.order_id not in ids:
+                self._blame("a command was answered with another's order, or one that is not in the journal", heard)
+        elif isinstance(answer, AccountAnswer) and not any(sequence <= answer.sequence for sequence, _ in mine):
+            self._blame("a transfer was answered without it", heard)
+
+    def _check_refused(self, heard: Heard, effects: list[tuple[int, object]]) -> None:
+        """Check that what was done before, and is remembered, is not refused."""
+        answer = heard.answer
+        before = [effect for effect in effects if effect[0] <= heard.begin]
+        if not isinstance(answer, Refused) or not before:
+            return
+        sequence, event = before[-1]
+        if self.truth.is_cleared(heard.account, sequence, heard.end):
+            return
+        if _is_same(heard.request, event):
+            self._blame(f"a command that was done at {sequence} was refused", heard)
+        elif answer.reason is not RejectReason.DUPLICATE_COMMAND:
+            self._blame("an id that was used before was refused for another reason", heard)
 
     # One answer at a time.
 
@@ -178,12 +185,15 @@ class AnswerAuditor:
                 if known is not None and now != later:
                     self._blame("a read does not show what was acknowledged before", heard)
             case ((ReadOrder() | CancelOrder()), Refused(RejectReason.UNKNOWN_ORDER)):
-                if request.order_id and self._is_known(request.order_id, heard.seen):
+                if request.order_id and self._is_remembered(request.order_id, heard):
                     self._blame("an order that was acknowledged is not known", heard)
             case AwaitSequence(sequence), SequenceAnswer() if not sequence <= answer.sequence <= heard.end:
                 self._blame("a sequence was announced too early", heard)
             case _, Refused(RejectReason.UNKNOWN_ACCOUNT):
                 self._blame("an account is not known", heard)
+
+    def _is_remembered(self, order_id: int, heard: Heard) -> bool:
+        return self._is_known(order_id, heard.seen) and not self.truth.is_cleared(heard.account, 0, heard.end)
 
     def _is_known(self, order_id: int, sequence: int) -> bool:
         return self.truth.order_at(order_id, sequence) is not None

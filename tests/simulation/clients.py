@@ -113,6 +113,11 @@ class Client:
             await self._random.choices(list(chances), list(chances.values()))[0]()
             await asyncio.sleep(self._random.random() * pause_s)
 
+    async def rest(self) -> None:
+        """Have no open order, and do nothing for about as long as it takes a book to fall asleep."""
+        await self._ask(CancelAll(self._id("a"), self.account, "", self._deadline()), self._gateway())
+        await asyncio.sleep(self._random.uniform(1.0, 3.0))
+
     async def settle_unknown(self) -> None:
         """Find out what became of what was never answered, by its id."""
         for request in list(self.unknown.values()):

@@ -18,6 +18,7 @@ from mockexchange.messages.directory import CreateAccount, DirectoryRefused, Key
 from mockexchange.messages.events import AccountCreated
 from mockexchange.messages.subjects import REGISTRY
 from tests.simulation.actors import FUNDS, MAX_EVENTS, SHARDS
+from tests.simulation.administrator import Administrator
 from tests.simulation.answers import AnswerAuditor
 from tests.simulation.clients import GATEWAYS, Client, Memory
 from tests.simulation.faults import Faults, Rates, draw_rates
@@ -74,6 +75,7 @@ class Simulation:
         self.clients: list[Client] = []
         self.violations: list[str] = []
         self._actions = actions
+        self._administrator = Administrator(self.random, self.around, self.fleet, self.wire)
         self._rest = Rest(self.around, self.fleet)
         self._publications = Publications()
         self._broken: asyncio.Future[None] = self.around.loop.create_future()
@@ -134,13 +136,17 @@ class Simulation:
         self._start()
         outages = asyncio.get_running_loop().create_task(self._outages())
         blackouts = asyncio.get_running_loop().create_task(self._blackouts())
+        rates = self.around.faults.rates
+        administering = asyncio.get_running_loop().create_task(self._administrator.act(rates.overrides, rates.resets))
         pause_s = self.random.choice([0.05, 0.3])
         await asyncio.gather(*(self._trade(number, pause_s) for number in range(1, ACCOUNTS + 1)))
         outages.cancel()
         await blackouts
+        await administering
         await self._repair()
         for client in self.clients:
             await client.settle_unknown()
+        self.violations += filter(None, [await self._administrator.tidy()])
         await asyncio.gather(*(client.trade(1, 0.0) for client in self.clients))
         await self._become_quiet()
         await asyncio.gather(*(client.look_at_everything() for client in self.clients))
@@ -155,12 +161,16 @@ class Simulation:
 
     async def _trade(self, number: int, pause_s: float) -> None:
         """Create an account, then trade for it."""
+        lulls = self.around.faults.rates.lulls
         await asyncio.sleep(self.random.random())
         sequence, account, shard = await self._create(number)
         client = Client(account, shard, self.seed, self.around, self.fleet, self.wire, self.memory)
         self.clients.append(client)
         await client.await_sequence(sequence)
-        await asyncio.gather(*(client.trade(self._actions // 2, pause_s) for _ in range(2)))
+        for _ in range(lulls):
+            await asyncio.gather(*(client.trade(self._actions // (2 * lulls + 2), pause_s) for _ in range(2)))
+            await client.rest()
+        await asyncio.gather(*(client.trade(self._actions // (2 * lulls + 2), pause_s) for _ in range(2)))
 
     async def _create(self, number: int) -> tuple[int, int, int]:
         """Create an account by its name, which can be taken once, however often it has to be asked."""
@@ -246,6 +256,7 @@ class Simulation:
         answers = AnswerAuditor(truth)
         answers.check(self.memory.heard)
         self.violations += answers.violations
+        self.violations += self._administrator.check(truth)
         self.violations += self._publications.check(truth)
         self.violations += await self._rest.check(truth)
 

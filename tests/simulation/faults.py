@@ -31,7 +31,10 @@ class Call(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """How often each kind of fault happens, as chances; `life_steps` is the mean life of a node (0: for ever)."""
+    """How often each kind of fault happens, as chances; `life_steps` is the mean life of a node (0: for ever).
+
+    No faults, but as rare: `lulls` in which nobody trades, and what the administrator does.
+    """
 
     append_unknown: float = 0.0
     append_refused: float = 0.0
@@ -46,6 +49,9 @@ class Rates:
     pauses: float = 0.0
     outages: int = 0
     blackouts: int = 0
+    lulls: int = 0
+    overrides: int = 0
+    resets: int = 0
 
 
 CALM = Rates()
@@ -73,6 +79,9 @@ def draw_rates(random: Random) -> Rates:
         pauses=random.choice([0.0, 0.3, 0.7]),
         outages=random.choice([0, 0, 1, 3]),
         blackouts=random.choice([0, 0, 0, 1]),
+        lulls=random.choice([0, 0, 1]),
+        overrides=random.choice([0, 0, 2]),
+        resets=random.choice([0, 0, 0, 1]),
     )
 
 

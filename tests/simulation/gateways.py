@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.dispatch import Call, DispatchLimits
-from gateway.failures import NotAvailable
+from gateway.failures import Failure, NotAvailable
 from gateway.gateway import Gateway, GatewayParts
 from mockexchange.messages.commands import ShardAnswer, ShardRequest
 from mockexchange.messages.orders import Side
@@ -64,3 +64,11 @@ class GatewayActor:
             return await self.gateway.orders.reference_price(instrument, side)
         except NotAvailable:
             return 0
+
+    async def administer(self, work: str, *arguments: Any) -> str:
+        """Do the administrator's work; return what prevents it, or empty."""
+        try:
+            await getattr(self.gateway.admin, work)(*arguments)
+        except Failure as failure:
+            return f"{type(failure).__name__}: {failure}"
+        return ""

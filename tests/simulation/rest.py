@@ -5,6 +5,7 @@ from __future__ import annotations
 from actors.accounts import AccountsShell, ShardState
 from actors.fleet import DIRECTORY, Part, book_part, shard_part
 from actors.order_book import BookState, OrderBookShell
+from actors.writers.history_fold import HistoryFold
 from infra.ports import Snapshot
 from mockexchange.ledger import Ledger
 from mockexchange.matching.book import OrderBook
@@ -14,7 +15,7 @@ from tests.simulation.actors import INSTRUMENTS, SHARDS
 from tests.simulation.clients import GATEWAYS
 from tests.simulation.fleet import SimulatedFleet
 from tests.simulation.surroundings import Surroundings
-from tests.simulation.truth import Truth, history_of
+from tests.simulation.truth import Truth
 from tests.support.memory_history import MemoryHistoryStore
 
 
@@ -120,10 +121,16 @@ class Rest:
             self.violations.append(f"the book of {symbol} from its snapshot of {snapshot.sequence} is another one")
 
     async def _check_history(self) -> None:
-        history = history_of(self.around.journal.records, SHARDS)
-        assert history.position is not None
-        fresh = MemoryHistoryStore()
-        await fresh.write(history.take(), None, history.position)
+        fresh, history, position = (
+            MemoryHistoryStore(),
+            HistoryFold([Ledger(shard) for shard in range(SHARDS)], None),
+            None,
+        )
+        for record in self.around.journal.records:
+            history.apply(record)
+            assert history.position is not None
+            await fresh.write(history.take(), position, history.position)
+            position = history.position
         for name, rows in fresh.content().items():
             if rows != self.fleet.store.content()[name]:
                 self.violations.append(f"the history's {name} are not those of the journal")

@@ -9,14 +9,15 @@ from dataclasses import dataclass, field
 import msgspec
 
 from actors.account_stream import publish_account_event
-from actors.writers.history_fold import HistoryFold
 from infra.ports import JournalMessage
 from mockexchange.ledger import Filled, Ledger, OrderChanged
 from mockexchange.matching.book import OrderBook
 from mockexchange.messages.codec import Record, decode_record, encode
 from mockexchange.messages.commands import AccountAnswer
 from mockexchange.messages.events import (
+    BookEvent,
     BookRecord,
+    HistoryCleared,
     OrderAccepted,
     OrderFilled,
     OrderRejected,
@@ -56,6 +57,8 @@ class Truth:
     published: dict[tuple[str, int], bytes] = field(default_factory=dict)
     trades: dict[str, dict[int, int]] = field(default_factory=dict)
     deadlines: dict[int, int] = field(default_factory=dict)
+    clears: dict[int, list[int]] = field(default_factory=dict)
+    book_events: dict[str, list[tuple[int, BookEvent]]] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
     def order_at(self, order_id: int, sequence: int) -> bytes | None:
@@ -63,6 +66,11 @@ class Truth:
         states = self.order_states.get(order_id, [])
         place = bisect_right(states, sequence, key=lambda state: state[0])
         return states[place - 1][1] if place else None
+
+    def is_cleared(self, account: int, after: int, until: int) -> bool:
+        """Whether the history of an account began anew after a sequence and until another."""
+        shard = self.shards[0].registry.accounts[account].shard
+        return any(after < sequence <= until for sequence in self.clears[shard])
 
     def account_at(self, account: int, sequence: int) -> AccountState | None:
         """Return the state of an account up to a sequence."""
@@ -96,6 +104,7 @@ def number_of(payload: bytes) -> int:
 def fold(records: Sequence[JournalMessage], shards: int) -> Truth:
     """Fold a journal. What does not fold is a violation, and ends it."""
     truth = Truth([Ledger(shard) for shard in range(shards)])
+    truth.clears = {shard: [] for shard in range(shards)}
     recorder = _Recorder(truth)
     for record in records:
         try:
@@ -123,6 +132,8 @@ def _fold_record(truth: Truth, recorder: _Recorder, message: JournalMessage, rec
                 truth.commands.setdefault((account, command), []).append((message.sequence, event))
                 if isinstance(event, OrderReserved):
                     truth.deadlines[event.order_id] = event.deadline_ns
+                elif isinstance(event, HistoryCleared) and owner is not None:
+                    truth.clears[owner].append(message.sequence)
 
 
 def _fold_into(truth: Truth, recorder: _Recorder, ledger: Ledger, message: JournalMessage, record: Record) -> None:
@@ -172,6 +183,7 @@ def _fold_book(truth: Truth, sequence: int, record: BookRecord) -> None:
         book = truth.books[record.symbol] = OrderBook(instrument)
     book.apply(record)
     trades = truth.trades.setdefault(record.symbol, {})
+    truth.book_events.setdefault(record.symbol, []).extend((sequence, event) for event in record.events)
     for event in record.events:
         match event:
             case OrderFilled(trade_id):
@@ -223,11 +235,3 @@ def compare(truth: Truth, report: AuditReport) -> list[str]:
 
 def _without_zeros(amounts: dict[str, int]) -> dict[str, int]:
     return {asset: amount for asset, amount in amounts.items() if amount}
-
-
-def history_of(records: Sequence[JournalMessage], shards: int) -> HistoryFold:
-    """Return the rows that a writer makes of a journal which it reads without interruption."""
-    history = HistoryFold([Ledger(shard) for shard in range(shards)], None)
-    for record in records:
-        history.apply(record)
-    return history
