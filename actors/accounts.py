@@ -77,7 +77,7 @@ from mockexchange.messages.events import (
     ShardRecord,
     Withdrawn,
 )
-from mockexchange.messages.orders import Fill, Order, OrderStatus
+from mockexchange.messages.orders import Fill, Order
 from mockexchange.messages.refusals import RejectReason
 from mockexchange.messages.subjects import BOOKS, REGISTRY, accounts_journal, heartbeat
 
@@ -495,7 +495,7 @@ class AccountsShell:
         fills: dict[int, list[Fill]] = {}
         for event in events:
             publish_account_event(self._world.bus, self.ledger.registry, event)
-            if isinstance(event, OrderChanged) and event.order.status is not OrderStatus.RESERVED:
+            if isinstance(event, OrderChanged):
                 decided[event.order.order_id] = event.order
             elif isinstance(event, Filled):
                 fills.setdefault(event.fill.order_id, []).append(event.fill)

@@ -7,6 +7,7 @@ goes out; `float` never does.
 from __future__ import annotations
 
 from decimal import Context, Decimal, Inexact, InvalidOperation
+from functools import lru_cache
 from typing import Final
 
 MAX_AMOUNT: Final = 2**62
@@ -51,6 +52,8 @@ def to_units(value: Decimal | int | str, scale: int) -> int:
     return units
 
 
+# An order is shown several times with mostly the same amounts, of which many are zero or a rate.
+@lru_cache(maxsize=8_192)
 def to_text(units: int, scale: int) -> str:
     """Write integer units as a plain decimal string with exactly `scale` decimals."""
     if scale == 0:

@@ -9,7 +9,7 @@ from mockexchange.messages.orders import Fill, Order, OrderStep
 
 
 class OrderChanged(msgspec.Struct, frozen=True, gc=False):
-    """An order took a step.
+    """An order took a step: the first is its acceptance or rejection by the book.
 
     `order` is the live object: it shows the state after the whole record, and changes with the next. Encode it
     before the ledger applies another.

@@ -119,7 +119,6 @@ class Fold:
                 "a hold exceeds the free balance",
                 {"order_id": order.order_id, "hold": event.hold, "free": balance.free},
             )
-        self._order_changed(account, order, OrderStep(event.reserved_ns, OrderStatus.RESERVED, hold_left=event.hold))
         self._balance_changed(account, "reserved", balance)
 
     def _transferred(self, event: Deposited | Withdrawn | Adjusted) -> None:
@@ -291,6 +290,7 @@ class Fold:
             )
 
     def _step(self, account: Account, order: Order, step: OrderStep) -> None:
+        """Move an order on. Its first step is what the book said to it: nobody waits to hear of the hold alone."""
         order.status = step.status
         order.updated_ns = self.time_ns
         order.sequence = self.sequence
@@ -302,9 +302,6 @@ class Fold:
                 )
             order.finished_ns = self.time_ns
             account.close(order, self.ledger.limits.closed_orders)
-        self._order_changed(account, order, step)
-
-    def _order_changed(self, account: Account, order: Order, step: OrderStep) -> None:
         account.number += 1
         self.changes.append(OrderChanged(account.account, account.number, self.sequence, order, step))
 

@@ -71,7 +71,8 @@ class Ledger:
     ) -> list[AccountEvent]:
         """Fold the record at a stream sequence; return what it changed, numbered per account without gaps.
 
-        For each event: OrderChanged and Filled of each order, then one BalanceChanged for each account. Raises
+        For each event: OrderChanged and Filled of each order, then one BalanceChanged for each account. A reservation
+        changes a balance only: its order is shown from the book's word on. Raises
         MissingRecord before anything has changed, LedgerBroken when this ledger may not be used any more.
         """
         expected = self.subjects.get(subject, 0)

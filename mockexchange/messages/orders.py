@@ -75,7 +75,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     `quantity`, `filled` and `price` are at the instrument's scales; `quote_amount`, `filled_quote` in quote
     asset units; `hold`, `hold_left` in units of `hold_asset` (quote for buys, base for sells); `fee` in units
     of the asset received. Times are nanoseconds since the epoch. `sequence` is the journal sequence of the
-    last change, `steps` counts the changes. `cancel_command_id` is the command that canceled it.
+    last change, `steps` counts them from the book's first word on. `cancel_command_id` is the command that canceled it.
     """
 
     order_id: int
@@ -103,7 +103,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     finished_ns: int = 0
     reason: RejectReason | None = None
     sequence: int = 0
-    steps: int = 1
+    steps: int = 0
     deadline_ns: int = 0
     cancel_command_id: str = ""
 
