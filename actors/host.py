@@ -48,6 +48,8 @@ def ray_command(settings: Settings) -> list[str]:
         "--max-worker-port=0",
         "--node-ip-address=127.0.0.1",
         "--include-dashboard=false",
+        "--include-log-monitor=false",
+        "--no-monitor",
         # Any free ports: a fixed range could contain the one above.
         "--min-worker-port=0",
         "--max-worker-port=0",
@@ -65,13 +67,21 @@ def ray_directory(settings: Settings) -> Path:
     return Path("/tmp") / namespace_of(settings.data_dir, DATA_VERSION)  # noqa: S108
 
 
+def _put_aside(directory: Path) -> None:
+    """Keep the session before, for the logs of its actors, and forget the one before that."""
+    previous = directory.with_suffix(".previous")
+    shutil.rmtree(previous, ignore_errors=True)
+    if directory.exists():
+        directory.rename(previous)
+
+
 async def host(settings: Settings) -> int:
     """Run until told to stop (0) or until Ray or the directory is beyond repair (1)."""
     credentials = credentials_for(settings)
     prepare_environment(credentials.ray_token)
     head = None
     if settings.ray_address is None:
-        shutil.rmtree(ray_directory(settings), ignore_errors=True)
+        _put_aside(ray_directory(settings))
         head = await spawn(ray_command(settings), settings.data_dir / "logs" / "ray.log", is_guarded=True)
     address = settings.ray_address or f"127.0.0.1:{settings.ray_port}"
     if not await _join(address, namespace_of(settings.data_dir, DATA_VERSION), head):
