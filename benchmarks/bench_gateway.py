@@ -29,6 +29,7 @@ from mockexchange.messages.events import (
     AssetListed,
     InstrumentListed,
     KeyCreated,
+    RegistryEvent,
     RegistryRecord,
     ShardsConfigured,
 )
@@ -66,7 +67,7 @@ class SmallJournal:
 
     def __init__(self) -> None:
         instrument = preset("BTC/USDT")
-        events = [
+        events: list[RegistryEvent] = [
             ShardsConfigured(1),
             AssetListed(Asset("BTC")),
             AssetListed(Asset("USDT")),

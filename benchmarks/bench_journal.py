@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 from infra.embedded.nats_server import INTERNAL_USER, NatsServerConfig, prepare, wait_ready
 from infra.embedded.process import free_port, spawn, stop
@@ -66,15 +67,27 @@ async def append_one_by_one(journal: NatsJournal, subject: str, count: int) -> l
     return took
 
 
-async def measure_appends(connection: Connection, sync_interval: str) -> None:
-    """Print what appending costs, alone and with one writer for each of some books."""
+class Appends(NamedTuple):
+    """What each append of a lone writer took, and how many records a second several writers appended together."""
+
+    seconds: list[float]
+    rate: float
+
+
+async def measure_appends(connection: Connection) -> Appends:
+    """Append alone, and with one writer for each of some books."""
     journal = NatsJournal(connection)
     took = await append_one_by_one(journal, "journal.accounts.0", APPENDS)
-    print(f"sync_interval {sync_interval:<6}  append, one writer     {percentiles(took)}")
     start = time.perf_counter()
     await asyncio.gather(*(append_one_by_one(journal, f"journal.book.S{k}", APPENDS // BOOKS) for k in range(BOOKS)))
-    rate = APPENDS / (time.perf_counter() - start)
-    print(f"sync_interval {sync_interval:<6}  append, {BOOKS} writers    {rate:10,.0f} records/s")
+    return Appends(took, APPENDS / (time.perf_counter() - start))
+
+
+async def appends(directory: Path, sync_interval: str) -> Appends:
+    """Append to a server of its own that syncs so often."""
+    async with running_server(directory, sync_interval) as config, connected(config) as connection:
+        await ensure_stream(connection)
+        return await measure_appends(connection)
 
 
 async def arrival(batches: AsyncIterator[list[JournalMessage]]) -> float:
@@ -132,7 +145,9 @@ async def main(directory: Path) -> None:
     for sync_interval in ("always", "1s"):
         async with running_server(directory, sync_interval) as config, connected(config) as connection:
             await ensure_stream(connection)
-            await measure_appends(connection, sync_interval)
+            measured = await measure_appends(connection)
+            print(f"sync_interval {sync_interval:<6}  append, one writer     {percentiles(measured.seconds)}")
+            print(f"sync_interval {sync_interval:<6}  append, {BOOKS} writers    {measured.rate:10,.0f} records/s")
             if sync_interval == "1s":
                 async with connected(config) as reading:
                     await measure_delivery(connection, reading)

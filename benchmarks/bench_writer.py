@@ -13,6 +13,7 @@ import time
 from contextlib import AsyncExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import NamedTuple
 
 from valkey.asyncio import Valkey
 
@@ -39,6 +40,7 @@ from mockexchange.messages.events import (
     InstrumentListed,
     OrderAccepted,
     OrderReserved,
+    RegistryEvent,
     RegistryRecord,
     ShardRecord,
     ShardsConfigured,
@@ -97,9 +99,10 @@ async def fill(journal: Journal, orders: int) -> int:
     """Journal so many resting orders; return the last sequence."""
     appender = Appender(journal)
     accounts = [(shard + SHARDS * number, shard) for shard in range(SHARDS) for number in range(1, ACCOUNTS + 1)]
-    listed = [AssetListed(Asset("BTC")), AssetListed(Asset("USDT")), InstrumentListed(INSTRUMENT)]
-    created = [AccountCreated(account, f"a{account}", shard, {}) for account, shard in accounts]
-    await appender.append(REGISTRY, RegistryRecord(1, 0, 1, [ShardsConfigured(SHARDS), *listed, *created]))
+    listed: list[RegistryEvent] = [ShardsConfigured(SHARDS), AssetListed(Asset("BTC")), AssetListed(Asset("USDT"))]
+    listed.append(InstrumentListed(INSTRUMENT))
+    listed += [AccountCreated(account, f"a{account}", shard, {}) for account, shard in accounts]
+    await appender.append(REGISTRY, RegistryRecord(1, 0, 1, listed))
     for shard in range(SHARDS):
         funds = [Deposited(f"d:{a}", a, "USDT", 10**16, 0, "deposit") for a, at in accounts if at == shard]
         await appender.append(accounts_journal(shard), ShardRecord(1, 0, 1, list(funds)))
@@ -128,7 +131,14 @@ async def rebuild(connection: Connection, valkey: Valkey, end: int) -> float:
     return passed
 
 
-async def measure(directory: Path, orders: int) -> None:
+class Rebuilt(NamedTuple):
+    """How long a rebuild took, and what Valkey then held."""
+
+    seconds: float
+    bytes: int
+
+
+async def measure(directory: Path, orders: int) -> Rebuilt:
     """Start the servers, fill the journal and rebuild."""
     nats = NatsServerConfig(directory / "nats", free_port(), "secret")
     rows = ValkeyServerConfig(directory / "valkey", free_port(), "secret")
@@ -146,10 +156,16 @@ async def measure(directory: Path, orders: int) -> None:
         end = await fill(NatsJournal(connection), orders)
         passed = await rebuild(connection, valkey, end)
         memory = await valkey.info("memory")
-    print(f"rebuild of {orders:,} orders: {passed:.1f} s, {orders / passed:,.0f} orders/s")
-    print(f"Valkey holds {memory['used_memory'] / orders:,.0f} bytes an order")
+    return Rebuilt(passed, memory["used_memory"])
+
+
+def main(orders: int) -> None:
+    """Measure and print."""
+    with TemporaryDirectory() as directory:
+        rebuilt = asyncio.run(measure(Path(directory), orders))
+    print(f"rebuild of {orders:,} orders: {rebuilt.seconds:.1f} s, {orders / rebuilt.seconds:,.0f} orders/s")
+    print(f"Valkey holds {rebuilt.bytes / orders:,.0f} bytes an order")
 
 
 if __name__ == "__main__":
-    with TemporaryDirectory() as directory:
-        asyncio.run(measure(Path(directory), int(sys.argv[1]) if len(sys.argv) > 1 else 100_000))
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100_000)
