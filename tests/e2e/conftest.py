@@ -1,3 +1,3 @@
-from tests.support.floor import floor
+from tests.support.floor import floor, shared_floor
 
-__all__ = ["floor"]
+__all__ = ["floor", "shared_floor"]

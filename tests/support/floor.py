@@ -47,8 +47,15 @@ def open_account(exchange: LaunchedExchange, name: str, funds: dict[str, str]) -
     return Trader(made["account"], made["api_key"], made["api_secret"], SHARDS)
 
 
+@pytest.fixture
+def floor(shared_floor: Floor) -> Floor:
+    """The shared exchange, running: a test that failed may have left it dead."""
+    shared_floor.exchange.revive()
+    return shared_floor
+
+
 @pytest.fixture(scope="session")
-def floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
+def shared_floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
     """One exchange for all tests that can share one: 2 shards, 2 gateway processes, 3 symbols, one without a feed."""
     exchange = LaunchedExchange(
         tmp_path_factory.mktemp("exchange"),
@@ -69,5 +76,5 @@ def traders_on(exchange: LaunchedExchange) -> Iterator[Floor]:
         assert exchange.stop() == 0
         exchange.wait_until_gone()
     finally:
-        if exchange._process is not None and exchange.process.poll() is None:
+        if exchange.is_running:
             exchange.kill_everything()

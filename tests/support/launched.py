@@ -49,6 +49,15 @@ class LaunchedExchange(RunningExchange):
         return int(self.variables.get("MOCKX_GATEWAY_PROCESSES", "1"))
 
     @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def revive(self) -> None:
+        """Start it again if it has ended."""
+        if not self.is_running:
+            self.start()
+
+    @property
     def nats_url(self) -> str:
         """Where NATS is, with the login if it is a server of the test's own."""
         return self.variables.get("MOCKX_NATS_URL", f"nats://127.0.0.1:{self.variables['MOCKX_NATS_PORT']}")
@@ -75,10 +84,13 @@ class LaunchedExchange(RunningExchange):
         return {pid: commands[pid] for pid in family if pid in commands}
 
     def kill_everything(self) -> None:
-        """Kill -9 all processes at once."""
-        for pid in self.family():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        """Kill -9 all processes at once: all are stopped first, so that none can start another."""
+        family: set[int] = set()
+        for signal_number in (signal.SIGSTOP, signal.SIGSTOP, signal.SIGKILL):
+            family |= self.family().keys()
+            for pid in family:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal_number)
         self._end()
 
     @contextlib.asynccontextmanager

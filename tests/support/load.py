@@ -20,8 +20,8 @@ import aiohttp
 
 from tests.support.launched import GATEWAY_HEADER, repeatedly
 
-SINGLE_PAUSE_S = 0.05
-BATCH_PAUSE_S = 0.2
+SINGLE_PAUSE_S = 0.04
+BATCH_PAUSE_S = 0.15
 BATCH_SIZE = 8
 TICKER_PAUSE_S = 0.5
 RESEND_PAUSE_S = 0.3
@@ -187,6 +187,7 @@ class Load:
             except LOST:
                 for command in commands:
                     command.lose()
+                await asyncio.sleep(RESEND_PAUSE_S)
                 continue
             for index, command in enumerate(commands):
                 said = answers[index] if status == 200 else answers
@@ -200,6 +201,7 @@ class Load:
             status, answer = await self._ask(command.trader, "POST", "/orders", command.body)
         except LOST:
             command.lose()
+            await asyncio.sleep(RESEND_PAUSE_S)
         else:
             self._note(command, status, answer)
 

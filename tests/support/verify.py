@@ -23,7 +23,7 @@ from tests.support.auditor import Auditor
 from tests.support.launched import PATIENCE_S, LaunchedExchange, read_journal
 from tests.support.load import TIMEOUT, Command, Fate, Load, Trader
 
-SAMPLE = 60
+SAMPLE = 100
 PAGE = 500
 CLOSED = {"filled": "filled", "canceled": "canceled", "partially_canceled": "canceled", "rejected": "rejected"}
 """What a closed order is called: by the exchange, and by the auditor."""
@@ -128,10 +128,10 @@ class Examiner:
         assert is_market or instrument.price_text(terms.price) == body["limit_price"]
 
     async def _ask_again(self, session: aiohttp.ClientSession, commands: Iterable[Command]) -> None:
-        """Ask the exchange by client order id for all whose fate is unknown, and for a sample of the others."""
+        """Ask the exchange by client order id for a sample of those whose fate is unknown, and of the others."""
         unsure = [command for command in commands if command.fate is Fate.UNKNOWN]
         others = [command for command in commands if command.fate is not Fate.UNKNOWN]
-        sample = unsure[:PAGE] + self._random.sample(others, min(SAMPLE, len(others)))
+        sample = [one for kind in (unsure, others) for one in self._random.sample(kind, min(SAMPLE, len(kind)))]
         shown = [
             (command, await self._get(session, command.trader, f"/orders?client_order_id={command.client_order_id}"))
             for command in sample
