@@ -58,8 +58,12 @@ def trade(exchange: RunningExchange) -> dict[str, str]:
     return {"filled": filled, "new": resting}
 
 
-def state(exchange: RunningExchange, orders: dict[str, str]) -> list[object]:
-    return [exchange.get("/balance"), *(exchange.get(f"/orders/{order}") for order in orders.values())]
+def state(exchange: RunningExchange, orders: dict[str, str]) -> dict[str, object]:
+    """Return the balances and all fields of the orders, each by its own name, so that a difference is named."""
+    fields = {f"balance {asset}": row for asset, row in exchange.get("/balance").items()}
+    for order in orders.values():
+        fields |= {f"order {order} {name}": value for name, value in exchange.get(f"/orders/{order}").items()}
+    return fields
 
 
 def test_all_is_there_again_after_a_stop_and_after_a_restore(
@@ -149,7 +153,7 @@ def test_what_is_killed_comes_back_and_nothing_outlives_the_command(exchanges: C
         assert "restarting in" in exchange.wait_for_line(f"{part} ")
         exchange.wait_for_line(f"{part} ready")
         eventually(exchange.is_well, f"well after {program} was killed")
-        assert state(exchange, orders) == before
+        assert state(exchange, orders) == before, f"after {program} was killed"
     exchange.kill()
     exchange.wait_until_gone()
     exchange.start()
