@@ -206,11 +206,13 @@ class AccountsShell:
             await batch.done
         finally:
             del self._batches[batch]
+        # The orders in the answers are live: what is shown of them must not change while the proof is awaited.
+        answers = encode(batch.answers)
         try:
             await self._tenure.prove()
         except JournalUnavailable:
             return encode([Unavailable(NO_JOURNAL, may_execute=True)] * len(requests))
-        return encode(batch.answers)
+        return answers
 
     def status(self) -> dict[str, object]:
         """Describe the actor for people and metrics."""

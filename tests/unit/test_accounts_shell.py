@@ -483,3 +483,24 @@ async def test_a_shard_recovers_the_same_ledger_from_a_snapshot_as_without_one(b
     with_snapshot_again = decode_answers(encode([without.ledger.read_account(1)]))
     assert with_snapshot_again == [without.ledger.read_account(1)]
     assert len(bench.departures) == 2
+
+
+@on_bench
+async def test_an_answer_shows_its_orders_as_they_were_at_its_sequence(bench: Bench) -> None:
+    await bench.list_everything()
+    shard = await bench.start_shard()
+    [placed] = await bench.ask(shard, order(bench, "g:1"))
+    assert isinstance(placed, OrderAnswer)
+    await asyncio.sleep(2)
+    # While the proof that the shard is current is awaited, the order trades.
+    bench.journal.stall()
+    reading = asyncio.ensure_future(bench.ask(shard, ReadOpenOrders(1, "", 0, 0)))
+    await asyncio.sleep(0.05)
+    selling = asyncio.ensure_future(bench.ask(shard, order(bench, "g:2", 3, side=Side.SELL, quantity=60)))
+    await asyncio.sleep(0.01)
+    bench.journal.go_on()
+    [answer], [sold] = await reading, await selling
+    assert isinstance(sold, OrderAnswer)
+    assert sold.order.status is OrderStatus.FILLED
+    assert isinstance(answer, OrdersAnswer)
+    assert answer.orders == [placed.order]
