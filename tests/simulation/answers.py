@@ -65,7 +65,9 @@ class AnswerAuditor:
                 self._blame(f"a command took effect at {earlier} and at {later}", attempts[0])
         for sequence, event in effects:
             mine = [heard for heard in attempts if _is_same(heard.request, event)]
-            if not any(_may_have_executed(heard) for heard in mine):
+            if not any(
+                _may_have_executed(heard) or self.truth.is_cleared(account, sequence, heard.end) for heard in mine
+            ):
                 self._blame(f"a refusal left a trace at {sequence}", attempts[0])
         for heard in attempts:
             self._check_acknowledged(heard, effects)

@@ -134,6 +134,7 @@ class Client:
         answer = None
         while not isinstance(answer, SequenceAnswer):
             answer = await self._ask(AwaitSequence(sequence), self._gateway())
+            await asyncio.sleep(0.05)
 
     # What it does.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import traceback
 from dataclasses import dataclass, field
 from random import Random
 from unittest.mock import patch
@@ -93,6 +94,8 @@ class Simulation:
             pass
         except Stuck as error:
             self.violations.append(f"nothing happens any more: {error}")
+        except Exception as error:
+            self.violations.append(f"{type(error).__name__}: {error}\n{traceback.format_exc()}")
         finally:
             logging.getLogger().removeHandler(errors)
         self.violations += self.around.loop.failures + self.wire.errors

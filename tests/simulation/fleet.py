@@ -188,10 +188,13 @@ class SimulatedFleet:
         if place.actor is not actor:
             return
         place.actor = None
-        if self._is_restarted(actor):
+        if self._is_restarted(place.part, actor):
             self._restart_soon(place)
 
-    def _is_restarted(self, actor: Running) -> bool:
+    def _is_restarted(self, part: Part, actor: Running) -> bool:
+        """Whether a part is started again by itself; the directory and the gateways are, whatever they left for."""
+        if part.kind in {DIRECTORY.kind, "gateway"}:
+            return True
         why = next((why for node, why, _ in self.around.departures if node is actor.node), Departure.BROKEN)
         return why.is_restarted
 

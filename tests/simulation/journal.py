@@ -30,8 +30,6 @@ class FakeJournal:
     """The stream and its server, which may be down (it refuses) or stalled (it does not answer).
 
     Nodes in `deaf` are sent no records.
-
-    `is_fenced` False plants the bug of a journal that stores whatever it is given.
     """
 
     def __init__(self, loop: SimulatedLoop, faults: Faults) -> None:
@@ -39,7 +37,6 @@ class FakeJournal:
         self.last: dict[str, int] = {}
         self.is_up = True
         self.is_stalled = False
-        self.is_fenced = True
         self.deaf: set[Node] = set()
         self.refusals = 0
         self._loop = loop
@@ -107,7 +104,7 @@ class FakeJournal:
     def _store(self, append: _Append) -> None:
         result: int | Fenced
         last = self.last.get(append.subject, 0)
-        if append.expected != last and self.is_fenced:
+        if append.expected != last:
             result = Fenced(f"expected {append.expected}, last is {last}")
         else:
             result = self._put(append.subject, append.payload)

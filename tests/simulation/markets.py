@@ -83,7 +83,7 @@ class SmallMarket:
 class SmallSource:
     """Implements `actors.feeds.source.MarketSource` for some symbols; sometimes all of them fall silent.
 
-    Nothing happens any more once `is_over`.
+    Once `is_over` it says that nothing changes.
     """
 
     def __init__(
@@ -104,6 +104,7 @@ class SmallSource:
             is_silent = self._random.random() < self._silence
             await asyncio.sleep(self._random.uniform(*(1.0, LONGEST_SILENCE_S) if is_silent else PAUSE_S))
             if self._is_over():
+                yield [Tick(0, symbol, []) for symbol in self._markets]
                 continue
             symbol = self._random.choice(list(self._markets))
             yield [Tick(0, symbol, self._markets[symbol].step(clock.now_ns()))]

@@ -25,7 +25,7 @@ from mockexchange.messages.events import (
     RegistryRecord,
     ShardRecord,
 )
-from mockexchange.messages.orders import CLEARING, FEES, HOUSE, OUTSIDE, Fill
+from mockexchange.messages.orders import CLEARING, FEES, HOUSE, OUTSIDE, Fill, Order
 from mockexchange.messages.refusals import RejectReason
 from mockexchange.messages.subjects import shard_of_subject
 from tests.support.auditor import AuditReport
@@ -146,18 +146,27 @@ def _fold_into(truth: Truth, recorder: _Recorder, ledger: Ledger, message: Journ
         touched[event.account] = event.number
         publish_account_event(recorder, ledger.registry, event)  # type: ignore[arg-type]
         if isinstance(event, OrderChanged):
-            states = truth.order_states.setdefault(event.order.order_id, [])
-            if states and states[-1][0] == message.sequence:
-                states.pop()
-            states.append((message.sequence, encode(event.order)))
+            _note_order(truth, message.sequence, event.order)
         elif isinstance(event, Filled):
             truth.fills.setdefault((event.fill.order_id, message.sequence), []).append(event.fill)
+    if isinstance(record, ShardRecord):
+        for change in record.events:
+            if isinstance(change, OrderReserved):
+                _note_order(truth, message.sequence, ledger.accounts[change.account].open_orders[change.order_id])
     if isinstance(record, RegistryRecord):
         touched.update({account: owner.number for account, owner in ledger.accounts.items()})
     for account, number in touched.items():
         truth.accounts.setdefault(account, []).append(_state(ledger, account, message.sequence, number))
     if message.sequence % CHECK_EVERY == 0:
         ledger.check()
+
+
+def _note_order(truth: Truth, sequence: int, order: Order) -> None:
+    """Note the state of an order after the whole record."""
+    states = truth.order_states.setdefault(order.order_id, [])
+    if states and states[-1][0] == sequence:
+        states.pop()
+    states.append((sequence, encode(order)))
 
 
 def _last_number(truth: Truth, account: int) -> int:
