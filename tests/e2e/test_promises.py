@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import io
-from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
 import aiohttp
 import msgspec
-import nats
 import pytest
 from nats.aio.client import Client
+from nats.errors import Error
 
 from mockexchange.ledger.ledger import Ledger
 from mockexchange.messages.codec import decode_record
@@ -226,8 +225,9 @@ async def connected(exchange: LaunchedExchange, trader: Trader, error_cb: Any) -
     """Connect with an account's key, which the server learns a moment after it was made."""
     async with asyncio.timeout(PATIENCE_S):
         while True:
-            with suppress(nats.errors.Error, OSError):
-                return await nats.connect(
+            client = Client()
+            try:
+                await client.connect(
                     exchange.nats_url,
                     user=trader.api_key,
                     password=trader.api_secret,
@@ -235,6 +235,10 @@ async def connected(exchange: LaunchedExchange, trader: Trader, error_cb: Any) -
                     allow_reconnect=False,
                     error_cb=error_cb,
                 )
+            except (Error, OSError):
+                await client.close()
+            else:
+                return client
             await asyncio.sleep(0.1)
 
 
@@ -324,6 +328,19 @@ async def test_bad_input_is_refused_by_name_and_changes_nothing(floor: Floor) ->
         assert await account_of(session, trader) == before
     report = await floor.examiner.read()
     assert [order for order in report.orders.values() if order.reserved.account == trader.account] == []
+
+
+async def test_prices_off_the_tick_and_amounts_off_the_step_are_refused(floor: Floor) -> None:
+    filters = {"price_decimals": 2, "quantity_decimals": 2, "tick_size": "0.05", "step_size": "0.50"}
+    floor.exchange.administer("POST", "/instruments", filters | {"symbol": "IRON/USDT"})
+    trader = floor.open_account("iron", {"USDT": "1000"})
+    order = {"symbol": "IRON/USDT", "side": "buy", "type": "limit", "amount": "1.50", "limit_price": "10.05"}
+    async with aiohttp.ClientSession(floor.exchange.url) as session:
+        for change, reason in (({"limit_price": "10.04"}, "price_off_tick"), ({"amount": "1.25"}, "quantity_off_step")):
+            status, answer = await ask(session, trader, "POST", "/orders", order | change)
+            assert (status, answer["error"]["code"], answer["error"]["field"]) == (400, reason, *change)
+        assert (await ask(session, trader, "GET", "/orders?status=open"))[1] == []
+        assert (await ask(session, trader, "POST", "/orders", order))[0] == 200
 
 
 async def test_a_body_of_ten_megabytes_is_refused(floor: Floor) -> None:
