@@ -21,7 +21,7 @@ from litestar.static_files import create_static_files_router
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 import gateway as package
-from gateway.dialect import Answer, Dialect, dialect_of, find_dialects
+from gateway.dialect import MAX_BODY_BYTES, Answer, Dialect, dialect_of, find_dialects
 from gateway.failures import Failure
 from gateway.gateway import Gateway, GatewayParts
 from gateway.metrics import RequestTimes
@@ -29,7 +29,6 @@ from mockexchange import __version__
 
 logger = logging.getLogger(__name__)
 
-MAX_BODY_BYTES: Final = 1_000_000
 UNMATCHED: Final = "unmatched"
 PAGE_FILES: Final = "/docs-files"
 

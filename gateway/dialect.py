@@ -14,6 +14,8 @@ from litestar.types import ControllerRouterHandler
 
 from gateway.failures import Failure
 
+MAX_BODY_BYTES: Final = 1_000_000
+
 Answer = Response[Any]
 WriteFailure = Callable[[Failure | Exception], Answer]
 

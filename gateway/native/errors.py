@@ -23,6 +23,7 @@ from litestar import MediaType, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
+from gateway.dialect import MAX_BODY_BYTES
 from gateway.failures import (
     CommandRefused,
     DirectoryRefusal,
@@ -133,6 +134,8 @@ def tell(failure: Failure | Exception) -> Told:
             return _tell_unavailable(failure)
         case ValidationException():
             return _tell_invalid(failure)
+        case HTTPException(status_code=413):
+            return Told(413, ErrorDetail("body_too_large", f"body: must not exceed {MAX_BODY_BYTES:,} bytes", "body"))
         case HTTPException(status_code=status) if status < 500:
             code = HTTPStatus(status).phrase.lower().replace(" ", "_")
             return Told(status, ErrorDetail(code, failure.detail), dict(failure.headers or {}))

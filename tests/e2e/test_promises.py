@@ -350,7 +350,7 @@ async def test_a_body_of_ten_megabytes_is_refused(floor: Floor) -> None:
         for path in ("/orders", "/orders/batch", "/balance/USDT/deposit"):
             async with session.post(path, data=io.BytesIO(padded), headers=trader.headers) as reply:
                 assert reply.status == 413
-                assert (await reply.json())["error"]["code"]
+                assert (await reply.json())["error"]["field"] == "body"
 
 
 async def funded(session: aiohttp.ClientSession, trader: Trader) -> None:

@@ -111,7 +111,7 @@ async def test_a_body_that_is_no_order_is_told_apart(api: Api, body: bytes, fiel
 @with_exchange()
 async def test_a_body_beyond_the_limit_is_413(api: Api) -> None:
     answer = await api.post_raw("/orders", b'{"side": "' + b"x" * 10_000_000 + b'"}', 413)
-    assert answer["error"]["code"]
+    assert (answer["error"]["code"], answer["error"]["field"]) == ("body_too_large", "body")
     await api.post_raw("/orders/batch", b" " * 1_000_001, 413)
     await api.post_raw("/orders/batch", b" " * 1_000_000, 400)
 
