@@ -50,20 +50,35 @@ class Plan(msgspec.Struct):
 
 
 class Result(msgspec.Struct):
-    """What came back; times in milliseconds. `failed` answers were no good, `sample` is one of them."""
+    """What came back. `failed` answers were no good, one is the `sample`; `times`, in seconds, are of those counted."""
 
-    answered: int
+    times: list[float]
     failed: int
     seconds: float
-    p50_ms: float
-    p99_ms: float
-    longest_ms: float
     sample: str = ""
 
     @property
     def rate(self) -> float:
         """Requests answered in a second."""
-        return self.answered / self.seconds
+        return len(self.times) / self.seconds
+
+    @property
+    def longest_ms(self) -> float:
+        """The longest time of a request."""
+        return max(self.times, default=0.0) * 1e3
+
+    def quantile_ms(self, percent: int) -> float:
+        """Return the time that so many of a hundred requests did not exceed."""
+        return sorted(self.times)[len(self.times) * percent // 100] * 1e3 if self.times else 0.0
+
+    def quantiles(self) -> str:
+        """Return the median and the 99th percentile for people."""
+        return f"p50 {self.quantile_ms(50):6.2f} ms   p99 {self.quantile_ms(99):6.2f} ms"
+
+    def __add__(self, other: Result) -> Result:
+        """Return both as if they were one."""
+        seconds = self.seconds + other.seconds
+        return Result(self.times + other.times, self.failed + other.failed, seconds, self.sample or other.sample)
 
 
 class _Run:
@@ -94,11 +109,8 @@ class _Run:
             self.sample = self.sample or answer[:1500].decode(errors="replace")
 
     def result(self) -> Result:
-        times = sorted(self.times) or [0.0]
         counted = max(min(time.perf_counter(), self.ends) - self.counted_from, 1e-9)
-        median, high = times[len(times) // 2], times[len(times) * 99 // 100]
-        answered = len(self.times)
-        return Result(answered, self.failed, counted, median * 1e3, high * 1e3, times[-1] * 1e3, self.sample)
+        return Result(self.times, self.failed, counted, self.sample)
 
 
 class _Client(asyncio.Protocol):

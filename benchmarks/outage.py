@@ -60,7 +60,7 @@ def pauses(bench: Bench, seconds: float) -> None:
     for (name, _), result in zip(named, map(finish, running), strict=True):
         if result.failed:
             raise RuntimeError(f"{result.failed} answers were not as expected: {result.sample}")
-        figure = f"longest {result.longest_ms:6.1f} ms   p50 {result.p50_ms:6.2f} ms   p99 {result.p99_ms:6.2f} ms"
+        figure = f"longest {result.longest_ms:6.1f} ms   {result.quantiles()}"
         is_reached = result.longest_ms <= LONGEST_PAUSE_MS
         bench.table.add(name, figure, f"<= {LONGEST_PAUSE_MS:.0f} ms", is_reached=is_reached)
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Final
 
+from benchmarks.load import Plan, Request, load
 from benchmarks.outage import fill
-from benchmarks.trading import Bench, cancel_all
+from benchmarks.trading import NEW, Bench, cancel_all, limit_order
 
 MB: Final = 1e6
 ORDERS: Final = 10_000
+SINGLES: Final = 500
+LONG_S: Final = 60.0
 
 _NAMES: Final = (
     (re.compile(r"^ray::(\w+)"), r"actor \1"),
@@ -35,12 +39,17 @@ def memory(bench: Bench) -> None:
 
 
 def journal_size(bench: Bench) -> None:
-    """Add what an order takes in the journal, in batches and one by one."""
+    """Add what orders take in the journal, which is compressed: in batches, and each in records of its own."""
     bench.table.section("Journal")
     before = bench.exchange.journal_bytes()
     fill(bench, bench.keys, ORDERS)
     grown = bench.exchange.journal_bytes() - before
     bench.table.add("1,000 resting orders, in batches", f"{grown / ORDERS * 1000 / MB:6.2f} MB")
+    before = bench.exchange.journal_bytes()
+    request = Request("POST", "/orders", bench.keys[0], json.dumps(limit_order(0)), NEW)
+    load(Plan(bench.exchange.port, 1, [request], LONG_S, warm_up_s=0.0, total=SINGLES))
+    grown = bench.exchange.journal_bytes() - before
+    bench.table.add("1,000 resting orders, one by one", f"{grown / SINGLES * 1000 / MB:6.2f} MB")
     cancel_all(bench)
 
 
