@@ -55,7 +55,7 @@ class Administrator:
 
     async def _reset(self) -> None:
         begin = self._around.journal.end
-        if not await self._administer("reset"):
+        if not await self._administer("reset") and begin:
             self._resets.append((begin, self._around.journal.end))
 
     async def _administer(self, work: str, *arguments: object) -> str:

@@ -121,7 +121,7 @@ class Client:
     async def settle_unknown(self) -> None:
         """Find out what became of what was never answered, by its id."""
         for request in list(self.unknown.values()):
-            await self._ask(self._renewed(request, 10.0), self._gateway())
+            await self._ask(self._renewed(request, self._patience([10.0])), self._gateway())
 
     async def look_at_everything(self) -> None:
         """Read the account through every gateway."""
@@ -158,7 +158,7 @@ class Client:
         request = await self._new_order()
         await asyncio.gather(*(self._ask(request, gateway) for gateway in range(GATEWAYS)))
         if self._random.random() < 0.5:
-            await self._ask(self._renewed(request, 3.0), self._gateway())
+            await self._ask(self._renewed(request, self._patience([3.0])), self._gateway())
 
     async def _place_another_body(self) -> None:
         request = await self._new_order()
@@ -302,7 +302,7 @@ class Client:
             if not self._is_unknown(answer) and self._random.random() < 0.85:
                 return
             gateway = (gateway + 1) % GATEWAYS
-            request = self._renewed(request, self._random.choice([0.3, 1.0, 3.0]))
+            request = self._renewed(request, self._patience([0.3, 1.0, 3.0]))
             await asyncio.sleep(self._random.random() * 0.3)
 
     async def _ask(self, request: ShardRequest, gateway: int) -> ShardAnswer | None:
@@ -376,4 +376,9 @@ class Client:
         return START_NS + round(self._around.loop.now * 1e9)
 
     def _deadline(self) -> int:
-        return self._now_ns() + round(self._random.choice([0.25, 1.0, 3.0, 3.0]) * 1e9)
+        return self._now_ns() + round(self._patience([0.25, 1.0, 3.0, 3.0]) * 1e9)
+
+    def _patience(self, choices: list[float]) -> float:
+        """Draw how many seconds to wait; when nothing fails, as long as it takes to wake a book."""
+        patience_s = self._random.choice(choices)
+        return 10.0 if self._memory.is_quiet else patience_s
