@@ -218,6 +218,6 @@ def on_bench(test: Callable[[Bench], Awaitable[None]]) -> Callable[[], None]:
         bench.around.loop.run(main())
         assert bench.around.loop.failures == []
 
-    run.__name__ = test.__name__  # type: ignore[attr-defined]
+    run.__name__ = test.__name__
     run.__doc__ = test.__doc__
     return run

@@ -33,9 +33,10 @@ from mockexchange.messages.commands import (
     Unavailable,
     Withdraw,
 )
-from mockexchange.messages.orders import Order, OrderType, Side, TimeInForce
+from mockexchange.messages.orders import Order, OrderType, Side
 from tests.simulation.actors import INSTRUMENTS
 from tests.simulation.fleet import SimulatedFleet
+from tests.simulation.order_maker import OrderMaker
 from tests.simulation.surroundings import START_NS, Surroundings
 from tests.simulation.wire import Wire
 
@@ -93,7 +94,7 @@ class Client:
         self._wire = wire
         self._memory = memory
         self._orders: list[Order] = []
-        self._ids = 0
+        self._maker = OrderMaker(account, self._random)
 
     async def trade(self, actions: int, pause_s: float) -> None:
         """Do some things, one after the other."""
@@ -115,7 +116,7 @@ class Client:
 
     async def rest(self) -> None:
         """Have no open order, and do nothing for about as long as it takes a book to fall asleep."""
-        await self._ask(CancelAll(self._id("a"), self.account, "", self._deadline()), self._gateway())
+        await self._ask(CancelAll(self._maker.new_id("a"), self.account, "", self._deadline()), self._gateway())
         await asyncio.sleep(self._random.uniform(1.0, 3.0))
 
     async def settle_unknown(self) -> None:
@@ -179,8 +180,7 @@ class Client:
     async def _buy_at_market_at_once(self) -> None:
         instrument = self._random.choice(list(INSTRUMENTS.values()))
         gateway = self._gateway()
-        reference = await self._reference(instrument, Side.BUY, gateway)
-        orders = [self._market_order(instrument, Side.BUY, reference) for _ in range(8)]
+        orders = [await self._market_order(instrument, Side.BUY, gateway) for _ in range(8)]
         await asyncio.gather(*(self._ask(order, gateway) for order in orders))
 
     async def _cancel(self) -> None:
@@ -191,25 +191,25 @@ class Client:
         order_id, client_order_id = (order.order_id, "") if by_id else (0, order.client_order_id)
         if self._random.random() < 0.05:
             order_id, client_order_id = self._random.randint(1, 2**40), ""
-        request = CancelOrder(self._id("x"), self.account, order_id, client_order_id, self._deadline())
+        request = CancelOrder(self._maker.new_id("x"), self.account, order_id, client_order_id, self._deadline())
         for _ in range(self._random.randint(1, 2)):
             if not isinstance(await self._ask(request, self._gateway()), Unavailable):
                 break
 
     async def _cancel_all(self) -> None:
         symbol = self._random.choice(["", *INSTRUMENTS])
-        await self._ask(CancelAll(self._id("a"), self.account, symbol, self._deadline()), self._gateway())
+        await self._ask(CancelAll(self._maker.new_id("a"), self.account, symbol, self._deadline()), self._gateway())
 
     async def _move_money(self) -> None:
         asset = self._random.choice(["USDT", "BTC", "ETH"])
         amount = self._random.choice([10**6, 10**8, 10**10, 10**12])
         kind = self._random.randrange(10)
         if kind < 5:
-            await self._insist(Deposit(self._id("d"), self.account, asset, amount, 0, self._now_ns()))
+            await self._insist(Deposit(self._maker.new_id("d"), self.account, asset, amount, 0, self._now_ns()))
         elif kind < 9:
-            await self._insist(Withdraw(self._id("w"), self.account, asset, amount, 0, self._now_ns()))
+            await self._insist(Withdraw(self._maker.new_id("w"), self.account, asset, amount, 0, self._now_ns()))
         else:
-            request = SetBalance(self._id("s"), self.account, asset, amount, -1, self._now_ns())
+            request = SetBalance(self._maker.new_id("s"), self.account, asset, amount, -1, self._now_ns())
             await self._ask(request, self._gateway())
 
     async def _look(self) -> None:
@@ -220,68 +220,18 @@ class Client:
             order = self._random.choice(self._orders)
             await self._ask(ReadOrder(self.account, 0, order.client_order_id or "nobody"), gateway)
 
-    # Orders.
+    # Asking.
 
     async def _new_order(self) -> PlaceOrder:
         instrument = self._random.choice(list(INSTRUMENTS.values()))
         side = self._random.choice(list(Side))
         if self._random.random() < 0.75:
-            return self._limit_order(instrument, side)
-        reference = await self._reference(instrument, side, self._gateway())
-        return self._market_order(instrument, side, reference)
+            return self._maker.limit(instrument, side, self._now_ns(), self._deadline())
+        return await self._market_order(instrument, side, self._gateway())
 
-    def _limit_order(self, instrument: Instrument, side: Side) -> PlaceOrder:
-        random = self._random
-        step = max(instrument.start_price // 1_000, 1)
-        price = instrument.start_price + random.randint(-6, 6) * step
-        price -= price % instrument.tick_size
-        if random.random() < 0.03:
-            price = 0
-        tif = random.choice([TimeInForce.GTC] * 5 + [TimeInForce.IOC, TimeInForce.FOK])
-        post_only = tif is TimeInForce.GTC and random.random() < 0.15
-        return self._order(instrument, side, OrderType.LIMIT, tif, self._quantity(instrument), price, 0, 0, post_only)
-
-    def _market_order(self, instrument: Instrument, side: Side, reference: int) -> PlaceOrder:
-        tif = self._random.choice([TimeInForce.IOC, TimeInForce.IOC, TimeInForce.FOK])
-        quantity = self._quantity(instrument)
-        if side is Side.BUY and self._random.random() < 0.3:
-            amount = instrument.quote_amount(instrument.start_price, quantity) + self._random.randint(0, 999)
-            return self._order(instrument, side, OrderType.MARKET, TimeInForce.IOC, 0, 0, amount, 0, False)
-        return self._order(instrument, side, OrderType.MARKET, tif, quantity, 0, 0, reference, False)
-
-    def _order(
-        self,
-        instrument: Instrument,
-        side: Side,
-        order_type: OrderType,
-        tif: TimeInForce,
-        quantity: int,
-        price: int,
-        quote_amount: int,
-        reference: int,
-        post_only: bool,
-    ) -> PlaceOrder:
-        client_order_id = self._id("") if self._random.random() < 0.6 else ""
-        return PlaceOrder(
-            f"c:{client_order_id}" if client_order_id else self._id("g"),
-            self.account,
-            instrument.symbol,
-            side,
-            order_type,
-            tif,
-            post_only,
-            quantity,
-            price,
-            quote_amount,
-            reference,
-            client_order_id,
-            self._now_ns(),
-            self._deadline(),
-        )
-
-    def _quantity(self, instrument: Instrument) -> int:
-        quantity = self._random.choice([10, 100, 1_000]) * self._random.randint(1, 9)
-        return quantity - quantity % instrument.step_size or instrument.step_size
+    async def _market_order(self, instrument: Instrument, side: Side, gateway: int) -> PlaceOrder:
+        reference = await self._reference(instrument, side, gateway)
+        return self._maker.market(instrument, side, reference, self._now_ns(), self._deadline())
 
     async def _reference(self, instrument: Instrument, side: Side, gateway: int) -> int:
         try:
@@ -290,8 +240,6 @@ class Client:
         except PeerLost:
             return 0
         return price
-
-    # Asking.
 
     async def _insist(self, request: PlaceOrder | Deposit | Withdraw) -> None:
         """Ask, again through other gateways where there is no answer, and sometimes where there is."""
@@ -367,10 +315,6 @@ class Client:
 
     def _gateway(self) -> int:
         return self._random.randrange(GATEWAYS)
-
-    def _id(self, kind: str) -> str:
-        self._ids += 1
-        return f"{kind}{self.account}-{self._ids}"
 
     def _now_ns(self) -> int:
         return START_NS + round(self._around.loop.now * 1e9)

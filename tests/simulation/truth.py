@@ -28,7 +28,7 @@ from mockexchange.messages.events import (
 from mockexchange.messages.orders import CLEARING, FEES, HOUSE, OUTSIDE, Fill, Order
 from mockexchange.messages.refusals import RejectReason
 from mockexchange.messages.subjects import shard_of_subject
-from tests.support.auditor import AuditReport
+from tests.support.audit_report import AuditReport
 
 CHECK_EVERY = 40
 """All invariants of a ledger are checked after so many records; its sums by the auditor after each event."""
