@@ -28,13 +28,14 @@ class _Subscription:
 
 
 class FakeBus:
-    """What all nodes share of the bus. `on_publish` sees every message, lost ones too."""
+    """What all nodes share of the bus. `on_publish` sees every message, lost ones too; nodes in `cut` see none."""
 
-    def __init__(self, loop: SimulatedLoop, faults: Faults) -> None:
+    def __init__(self, loop: SimulatedLoop, faults: Faults, cut: set[Node]) -> None:
         self.on_publish: Callable[[str, bytes], None] = lambda subject, payload: None
         self.servers: dict[str, tuple[Node, Server]] = {}
         self.loop = loop
         self.faults = faults
+        self.cut = cut
         self._subscriptions: dict[_Subscription, None] = {}
         self._wanted: dict[str, list[_Subscription]] = {}
 
@@ -66,7 +67,7 @@ class FakeBus:
     def _send(self, subscription: _Subscription, subject: str, payload: bytes) -> None:
         at = max(self.loop.now + self.faults.delay(), subscription.delivered_until)
         subscription.delivered_until = at
-        if subscription.node.is_alive:
+        if subscription.node.is_alive and subscription.node not in self.cut:
             self.loop.call_at(at, subscription.handler, subject, payload, context=subscription.node.context.copy())
 
 
@@ -78,7 +79,7 @@ class NodeBus:
         self._node = node
 
     def publish(self, subject: str, payload: bytes) -> None:
-        if self._node.is_alive:
+        if self._node.is_alive and self._node not in self._bus.cut:
             self._bus.publish(subject, payload)
 
     async def subscribe(self, subject: str, handler: Handler) -> Callable[[], Awaitable[None]]:
@@ -94,14 +95,14 @@ class NodeBus:
     async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes | None:
         answer: asyncio.Future[bytes | None] = self._node.loop.create_future()
         faults, loop = self._bus.faults, self._node.loop
-        if self._node.is_alive and not faults.chance(faults.rates.message_lost):
+        if self._node.is_alive and self._node not in self._bus.cut and not faults.chance(faults.rates.message_lost):
             loop.later(faults.delay(), self._ask, subject, payload, answer)
         loop.later(timeout_s, _settle, answer, None)
         return await answer
 
     def _ask(self, subject: str, payload: bytes, answer: asyncio.Future[bytes | None]) -> None:
         node, server = self._bus.servers.get(subject, (None, None))
-        if node is not None and server is not None and node.is_alive:
+        if node is not None and server is not None and node.is_alive and node not in self._bus.cut:
             node.loop.call_soon(self._serve, server, subject, payload, answer, context=node.context.copy())
 
     def _serve(self, server: Server, subject: str, payload: bytes, answer: asyncio.Future[bytes | None]) -> None:

@@ -31,8 +31,10 @@ class Call(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Rates:
-    """How often each kind of fault happens, as chances; `life_steps` is the mean life of a node (0: for ever).
+    """How often each kind of fault happens, as chances.
 
+    `life_steps` is the mean life of a node (0: for ever), after which it stands still (`pauses`), loses its connection
+    to the journal for a while (`cuts`), or dies.
     No faults, but as rare: `lulls` in which nobody trades, and what the administrator does.
     """
 
@@ -47,6 +49,7 @@ class Rates:
     slow: float = 0.0
     life_steps: int = 0
     pauses: float = 0.0
+    cuts: float = 0.0
     outages: int = 0
     blackouts: int = 0
     lulls: int = 0
@@ -76,7 +79,8 @@ def draw_rates(random: Random) -> Rates:
         store_away=chance(0.2),
         slow=chance(0.05),
         life_steps=random.choice([0, 600, 2_000, 5_000]),
-        pauses=random.choice([0.0, 0.3, 0.7]),
+        pauses=random.choice([0.0, 0.3, 0.6]),
+        cuts=random.choice([0.0, 0.0, 0.3]),
         outages=random.choice([0, 0, 1, 3]),
         blackouts=random.choice([0, 0, 0, 1]),
         lulls=random.choice([0, 0, 1]),
@@ -105,7 +109,7 @@ class Faults:
     def delay(self) -> float:
         """Draw how long a message is under way, in seconds: mostly a fraction of a millisecond."""
         if self.chance(self.rates.slow):
-            return self.random.uniform(0.002, 0.4)
+            return self.random.uniform(0.002, self.random.choice([0.05, 0.4, 0.4, 2.5]))
         return self.random.uniform(0.0001, 0.0015)
 
     def append(self) -> Append:

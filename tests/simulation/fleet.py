@@ -25,7 +25,7 @@ from tests.simulation.wire import Wire
 
 RESTART_S = (0.05, 1.0)
 UNNOTICED_S = 1.2
-"""A node that stands still for less is not replaced by another."""
+"""A node that is away for less is not replaced by another."""
 
 
 Running = Hosted | GatewayActor
@@ -152,24 +152,33 @@ class SimulatedFleet:
         if not faults.rates.life_steps:
             return
         faults.deaths += 1
-        if not faults.chance(faults.rates.pauses):
+        choice = faults.random.random()
+        if choice < faults.rates.pauses:
+            actor.node.pause()
+        elif choice < faults.rates.pauses + faults.rates.cuts:
+            self.around.journal.cut_off(actor.node)
+        else:
             actor.node.die()
             return
-        pause_s = faults.random.choice([0.3, 1.0, 3.0, 8.0]) * faults.random.random()
-        actor.node.pause()
-        if pause_s > UNNOTICED_S and faults.chance(0.7):
+        away_s = faults.random.choice([0.3, 1.0, 3.0, 8.0]) * faults.random.random()
+        if away_s > UNNOTICED_S and faults.chance(0.7):
             self.around.loop.later(UNNOTICED_S, self._replace, place, actor)
-        self.around.loop.later(pause_s, self._wake, actor)
+        self.around.loop.later(away_s, self._bring_back, actor)
 
-    def _wake(self, actor: Running) -> None:
+    def _bring_back(self, actor: Running) -> None:
+        """Let a node go on that stood still or was cut off."""
         node = actor.node
-        if node.is_paused:
+        if self._is_away(node):
+            self.around.journal.cut.discard(node)
             node.resume()
             life = self.around.faults.life()
             node.fate_at = node.steps + life if life > 0 else -1
 
+    def _is_away(self, node: Node) -> bool:
+        return node.is_paused or node in self.around.journal.cut
+
     def _replace(self, place: _Place, actor: Running) -> None:
-        """Let another incarnation take over from one that stands still."""
+        """Let another incarnation take over from one that is away."""
         if place.actor is actor:
             self._give_up(place)
             self._restart_soon(place)
@@ -178,7 +187,7 @@ class SimulatedFleet:
         actor, place.actor = place.actor, None
         if actor is None:
             return
-        if actor.node.is_paused:
+        if self._is_away(actor.node):
             self.zombies += 1
             place.zombies.append(actor)
         else:
@@ -219,6 +228,5 @@ class SimulatedFleet:
         self.around.faults.end()
         for place in self._places.values():
             for actor in (*place.zombies, *([place.actor] if place.actor is not None else [])):
+                self._bring_back(actor)
                 actor.node.fate_at = -1
-                if actor.node.is_paused:
-                    actor.node.resume()

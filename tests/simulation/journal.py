@@ -16,9 +16,10 @@ LARGEST_BATCH = 12
 class _Append:
     """An append on its way."""
 
-    __slots__ = ("answer", "expected", "payload", "subject", "will_be_acknowledged")
+    __slots__ = ("answer", "expected", "node", "payload", "subject", "will_be_acknowledged")
 
-    def __init__(self, subject: str, payload: bytes, expected: int, answer: asyncio.Future[int]) -> None:
+    def __init__(self, node: Node, subject: str, payload: bytes, expected: int, answer: asyncio.Future[int]) -> None:
+        self.node = node
         self.subject = subject
         self.payload = payload
         self.expected = expected
@@ -29,7 +30,7 @@ class _Append:
 class FakeJournal:
     """The stream and its server, which may be down (it refuses) or stalled (it does not answer).
 
-    Nodes in `deaf` are sent no records.
+    Nodes that are `cut` off have no connection to it; nodes in `deaf` are sent no records.
     """
 
     def __init__(self, loop: SimulatedLoop, faults: Faults) -> None:
@@ -38,6 +39,7 @@ class FakeJournal:
         self.is_up = True
         self.is_stalled = False
         self.deaf: set[Node] = set()
+        self.cut: set[Node] = set()
         self.refusals = 0
         self._loop = loop
         self._faults = faults
@@ -57,11 +59,20 @@ class FakeJournal:
     def go_down(self) -> None:
         """Lose every connection: appends in flight end as unknown, stored or not."""
         self.is_up = False
-        for append in list(self._in_flight):
+        self._lose(list(self._in_flight))
+
+    def cut_off(self, node: Node) -> None:
+        """Lose the connection of one node until it is taken out of `cut`."""
+        self.cut.add(node)
+        self._lose([append for append in self._in_flight if append.node is node])
+
+    def _lose(self, appends: list[_Append]) -> None:
+        for append in appends:
+            del self._in_flight[append]
+            append.will_be_acknowledged = False
             if self._faults.random.random() < 0.5:
                 self._store(append)
             self._give_up(append)
-        self._in_flight.clear()
 
     def come_up(self) -> None:
         """Serve again."""
@@ -78,14 +89,14 @@ class FakeJournal:
         for append in stalled:
             self._arrive(append)
 
-    def submit(self, subject: str, payload: bytes, expected: int, answer: asyncio.Future[int]) -> None:
+    def submit(self, node: Node, subject: str, payload: bytes, expected: int, answer: asyncio.Future[int]) -> None:
         """Take an append; its fate does not depend on the writer's any more."""
         fate = self._faults.append()
-        if not self.is_up or fate is Append.REFUSED:
+        if not self.is_up or node in self.cut or fate is Append.REFUSED:
             self.refusals += 1
             answer.set_exception(JournalUnavailable("no connection"))
             return
-        append = _Append(subject, payload, expected, answer)
+        append = _Append(node, subject, payload, expected, answer)
         append.will_be_acknowledged = fate is Append.STORED
         if fate is not Append.LOST:
             self._in_flight[append] = None
@@ -156,12 +167,12 @@ class NodeJournal:
 
     @property
     def is_available(self) -> bool:
-        return self._journal.is_up
+        return self._journal.is_up and self._node not in self._journal.cut
 
     async def append(self, subject: str, payload: bytes, expected: int) -> int:
         answer: asyncio.Future[int] = self._loop.create_future()
         if self._node.is_alive:
-            self._journal.submit(subject, payload, expected, answer)
+            self._journal.submit(self._node, subject, payload, expected, answer)
         return await answer
 
     async def last_sequence(self, subject: str) -> int:
@@ -195,7 +206,7 @@ class NodeJournal:
                 yield wanted
 
     def _is_silent(self) -> bool:
-        return not self._journal.is_up or self._journal.is_stalled or self._node in self._journal.deaf
+        return not self.is_available or self._journal.is_stalled or self._node in self._journal.deaf
 
     async def _ask(self) -> None:
         """Reach the server, or find that it cannot be reached."""
@@ -204,5 +215,5 @@ class NodeJournal:
         while self._journal.is_stalled and waited < 50:
             await asyncio.sleep(0.1)
             waited += 1
-        if not self._journal.is_up or self._journal.is_stalled or not self._node.is_alive:
+        if not self.is_available or self._journal.is_stalled or not self._node.is_alive:
             raise JournalUnavailable("no connection")

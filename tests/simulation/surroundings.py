@@ -72,7 +72,7 @@ class Surroundings:
         self.loop = SimulatedLoop()
         self.faults = faults or Faults(seed)
         self.journal = FakeJournal(self.loop, self.faults)
-        self.bus = FakeBus(self.loop, self.faults)
+        self.bus = FakeBus(self.loop, self.faults, self.journal.cut)
         self.snapshots = FakeSnapshots(self.loop, self.faults, self.journal)
         self.departures: list[tuple[Node, Departure, str]] = []
         self.on_departure: Callable[[Node, Departure, str], None] = lambda node, why, detail: None
