@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from random import Random
 from typing import Any
+from unittest.mock import patch
 
+from actors import accounts, book_channel, order_book
 from actors.accounts import AccountsShell, ShardSettings
 from actors.directory import DirectorySettings, DirectoryShell, Secret
 from actors.feeds.shell import FeedShell
@@ -46,10 +50,19 @@ BOOK = BookSettings(
     snapshot_every_events=60,
     limits=BookLimits(max_fills=4, trade_id_block=100),
 )
-MAX_EVENTS = 12
-"""Events in a record of a book: so few that long calls need several."""
-
 SHARD = ShardSettings(INTAKE, order_timeout_s=3.0, snapshot_every_records=60)
+
+
+@contextmanager
+def small_records() -> Iterator[None]:
+    """Let records hold so little that long calls and resets need several."""
+    with (
+        patch.object(order_book, "MAX_EVENTS", 12),
+        patch.object(accounts, "MAX_RECORD_BYTES", 300),
+        patch.object(accounts, "EVENTS_OF_A_PART", 3),
+        patch.object(book_channel, "MAX_RECORD_BYTES", 600),
+    ):
+        yield
 
 
 class Hosted:

@@ -8,9 +8,7 @@ import logging
 import traceback
 from dataclasses import dataclass, field
 from random import Random
-from unittest.mock import patch
 
-from actors import order_book
 from actors.fleet import DIRECTORY, Part
 from actors.runtime import Departure
 from infra.ports import PeerLost
@@ -18,7 +16,7 @@ from mockexchange.messages.codec import decode_directory_answer, decode_registry
 from mockexchange.messages.directory import CreateAccount, DirectoryRefused, KeyMade
 from mockexchange.messages.events import AccountCreated
 from mockexchange.messages.subjects import REGISTRY
-from tests.simulation.actors import FUNDS, MAX_EVENTS, SHARDS
+from tests.simulation.actors import FUNDS, SHARDS, small_records
 from tests.simulation.administrator import Administrator
 from tests.simulation.answers import AnswerAuditor
 from tests.simulation.clients import GATEWAYS, Client, Memory
@@ -88,7 +86,7 @@ class Simulation:
         errors = _Errors(self.violations)
         logging.getLogger().addHandler(errors)
         try:
-            with patch.object(order_book, "MAX_EVENTS", MAX_EVENTS):
+            with small_records():
                 self.around.loop.run(self._run())
         except _Broken:
             pass
