@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from actors.account_stream import publish_account_event
+from actors.writers.history_fold import is_clearing
 from infra.ports import JournalMessage
 from mockexchange.ledger import Filled, Ledger, OrderChanged
 from mockexchange.matching.book import OrderBook
@@ -153,7 +154,7 @@ def _fold_into(truth: Truth, recorder: _Recorder, ledger: Ledger, message: Journ
         for change in record.events:
             if isinstance(change, OrderReserved):
                 _note_order(truth, message.sequence, ledger.accounts[change.account].open_orders[change.order_id])
-    if isinstance(record, RegistryRecord):
+    if isinstance(record, RegistryRecord) or is_clearing(record):
         touched.update({account: owner.number for account, owner in ledger.accounts.items()})
     for account, number in touched.items():
         truth.accounts.setdefault(account, []).append(_state(ledger, account, message.sequence, number))
