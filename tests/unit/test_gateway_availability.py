@@ -76,7 +76,7 @@ async def test_without_a_journal_nothing_is_acknowledged_and_nothing_half_done(a
     assert (await api.get(f"/orders/{order['id']}"))["status"] == "new"
 
 
-@with_exchange(command_timeout_s=0.5)
+@with_exchange(command_timeout_s=3.0)
 async def test_a_hung_book_delays_its_own_orders_alone(api: Api) -> None:
     api.exchange.books.hung.add("ETH/USDT")
     hung = [asyncio.ensure_future(api.buy("1", "2000.00", status=503, symbol="ETH/USDT")) for _ in range(3)]
@@ -89,7 +89,7 @@ async def test_a_hung_book_delays_its_own_orders_alone(api: Api) -> None:
         assert (await order)["error"]["may_have_executed"] is True
 
 
-@with_exchange(command_timeout_s=0.5)
+@with_exchange(command_timeout_s=3.0)
 async def test_cancel_all_over_a_hung_book_leaves_other_accounts_alone(api: Api) -> None:
     other = await api.second_account()
     eth = await api.buy("1", "2000.00", symbol="ETH/USDT")
