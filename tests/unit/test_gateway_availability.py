@@ -57,7 +57,7 @@ async def test_when_no_answer_comes_the_client_is_told_that_it_may_have_executed
     assert await api.place(amount="0.1", client_order_id="mine") == order
 
 
-@with_exchange(command_timeout_s=0.3)
+@with_exchange(command_timeout_s=2.0)
 async def test_without_a_journal_nothing_is_acknowledged_and_nothing_half_done(api: Api) -> None:
     order = await api.buy("0.1", "50000.00")
     api.exchange.journal.is_available = False
@@ -152,7 +152,7 @@ async def test_a_book_that_does_not_answer_is_503(api: Api) -> None:
     assert [list(answer) for answer in answers] == [["error"], ["order"]]
 
 
-@with_exchange(command_timeout_s=0.3)
+@with_exchange(command_timeout_s=2.0)
 async def test_a_directory_that_does_not_answer_is_503(api: Api) -> None:
     async def hang(_: bytes) -> bytes:
         await asyncio.Event().wait()
@@ -163,7 +163,7 @@ async def test_a_directory_that_does_not_answer_is_503(api: Api) -> None:
     assert (await api.place(amount="0.1"))["status"] == "filled"
 
 
-@with_exchange(command_timeout_s=0.4)
+@with_exchange(command_timeout_s=2.0)
 async def test_a_reset_that_cannot_cancel_says_so(api: Api) -> None:
     await api.buy("1", "2000.00", symbol="ETH/USDT")
     api.exchange.books.hung.add("ETH/USDT")
