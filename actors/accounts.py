@@ -374,7 +374,8 @@ class AccountsShell:
             waiter.answer(self._answer_late_cancel(order, request))
         else:
             self._cancels.setdefault(order.order_id, []).append(waiter)
-            step.cancels.append((order.symbol, BookCancel(order.order_id, request.command_id)))
+            cancel = BookCancel(order.order_id, request.command_id, deadline_ns=request.deadline_ns)
+            step.cancels.append((order.symbol, cancel))
 
     def _answer_late_cancel(self, order: Order, request: CancelOrder) -> ShardAnswer:
         """Answer a cancel of a closed order: done, if this very command closed it and its answer was lost."""
@@ -396,7 +397,8 @@ class AccountsShell:
         closing = Closing(waiter, {order.order_id for order in orders})
         for order in orders:
             self._closings.setdefault(order.order_id, []).append(closing)
-            step.cancels.append((order.symbol, BookCancel(order.order_id, request.command_id, request.by_admin)))
+            cancel = BookCancel(order.order_id, request.command_id, request.by_admin, request.deadline_ns)
+            step.cancels.append((order.symbol, cancel))
 
     def _clear_history(self, step: _Step, request: ClearHistory, waiter: Waiter) -> None:
         events = None if step.events else self.intake.restore_funds(request.command_id)

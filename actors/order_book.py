@@ -333,7 +333,9 @@ class OrderBookShell:
             now_ns = self._world.clock.now_ns()
             step = await self._settle(step, self.book.place(order, delivery.shard, now_ns))
         for cancel in delivery.cancels:
-            step = await self._settle(step, self.book.cancel(cancel, delivery.shard))
+            # Whoever asked was told that it may be done until then, and goes by what is there afterwards.
+            if not cancel.deadline_ns or self._world.clock.now_ns() <= cancel.deadline_ns:
+                step = await self._settle(step, self.book.cancel(cancel, delivery.shard))
         self._move_channel(step, delivery, delivery.number, last)
         step.deliveries.append(receipt)
         return step

@@ -8,11 +8,12 @@ import msgspec
 
 
 class BookCancel(msgspec.Struct, array_like=True, frozen=True):
-    """Cancel one order of the delivering shard."""
+    """Cancel one order of the delivering shard; past `deadline_ns` (0: none) it is not done."""
 
     order_id: int
     command_id: str
     by_admin: bool = False
+    deadline_ns: int = 0
 
 
 class Delivery(msgspec.Struct, array_like=True, frozen=True):

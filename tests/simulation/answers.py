@@ -48,6 +48,8 @@ class AnswerAuditor:
         for heard in everything:
             if isinstance(heard.request, Effecting):
                 commands.setdefault((heard.account, heard.request.command_id), []).append(heard)
+            if isinstance(heard.request, CancelOrder | CancelAll):
+                self._check_cancel(heard, heard.request)
             if heard.answer is not None:
                 self._check_answer(heard)
         for (account, command_id), attempts in commands.items():
@@ -55,6 +57,10 @@ class AnswerAuditor:
 
     def _blame(self, what: str, heard: Heard) -> None:
         self.violations.append(f"{what}: {heard}")
+
+    def _check_cancel(self, heard: Heard, request: CancelOrder | CancelAll) -> None:
+        if self.truth.canceled_ns.get((heard.account, request.command_id), 0) > request.deadline_ns:
+            self._blame("a cancel was done after its deadline", heard)
 
     # Commands that take effect once.
 

@@ -20,6 +20,7 @@ from mockexchange.messages.events import (
     BookRecord,
     HistoryCleared,
     OrderAccepted,
+    OrderCanceled,
     OrderFilled,
     OrderRejected,
     OrderReserved,
@@ -60,6 +61,7 @@ class Truth:
     deadlines: dict[int, int] = field(default_factory=dict)
     clears: dict[int, list[int]] = field(default_factory=dict)
     book_events: dict[str, list[tuple[int, BookEvent]]] = field(default_factory=dict)
+    canceled_ns: dict[tuple[int, str], int] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
 
     def order_at(self, order_id: int, sequence: int) -> bytes | None:
@@ -198,6 +200,8 @@ def _fold_book(truth: Truth, sequence: int, record: BookRecord) -> None:
         match event:
             case OrderFilled(trade_id):
                 trades[trade_id] = sequence
+            case OrderCanceled(_, account, _, command_id) if command_id:
+                truth.canceled_ns[account, command_id] = record.time_ns
             case OrderAccepted(order_id) if record.time_ns > truth.deadlines[order_id]:
                 truth.violations.append(f"order {order_id} was accepted after its deadline, at sequence {sequence}")
             case OrderRejected(order_id, _, _, RejectReason.TOO_LATE) if record.time_ns <= truth.deadlines[order_id]:

@@ -194,6 +194,17 @@ async def test_a_deadline_that_passes_while_a_long_delivery_is_journaled_counts(
 
 
 @on_bench
+async def test_a_cancel_past_its_deadline_is_not_done(bench: Bench) -> None:
+    book = await opened(bench)
+    now_ns = bench.now_ns()
+    cancels = [BookCancel(1024, "late", deadline_ns=now_ns - 1), BookCancel(2048, "x", deadline_ns=now_ns + 10**9)]
+    await deliver(book, delivery(1, reserved(1), reserved(2), cancels=cancels))
+    [canceled] = [event for event in bench.events(SUBJECT) if isinstance(event, OrderCanceled)]
+    assert canceled.command_id == "x"
+    assert book[1].book.open_orders == 1
+
+
+@on_bench
 async def test_without_a_journal_a_book_decides_nothing(bench: Bench) -> None:
     book = await opened(bench)
     before = book[1].book.state_hash()
