@@ -345,6 +345,9 @@ class AccountsShell:
                 waiter.answer(self.ledger.read_account(request.account))
             case MustWait():
                 self._park(request, waiter)
+            case Refused(RejectReason.INSUFFICIENT_FUNDS) if self._is_parked(request):
+                # The same command waits for money and may get it: both have one answer.
+                self._park(request, waiter)
             case Refused():
                 self.counters["refused"] += 1
                 waiter.answer(decision)
@@ -354,6 +357,10 @@ class AccountsShell:
         assert isinstance(request, PlaceOrder)
         self.counters["parked"] += 1
         self._parked.setdefault(request.account, []).append((request, waiter))
+
+    def _is_parked(self, request: PlaceOrder | Deposit | Withdraw | SetBalance) -> bool:
+        parked = self._parked.get(request.account, ())
+        return isinstance(request, PlaceOrder) and any(other.command_id == request.command_id for other, _ in parked)
 
     def _unpark(self, account: int) -> None:
         parked = self._parked.pop(account, None)
@@ -568,15 +575,15 @@ class AccountsShell:
                 self._world.bus.publish(heartbeat(f"accounts.{self.shard}"), payload)
 
     def _refuse_parked(self) -> None:
+        """Refuse the commands that are past their deadline, of which each counts as long as its last repetition."""
         now_ns = self._world.clock.now_ns()
         for account, parked in list(self._parked.items()):
+            live = {request.command_id for request, _ in parked if request.deadline_ns >= now_ns}
             for request, waiter in parked:
-                if request.deadline_ns < now_ns:
+                if request.command_id not in live:
                     waiter.answer(Refused(RejectReason.INSUFFICIENT_FUNDS))
-            waiting = [entry for entry in parked if entry[0].deadline_ns >= now_ns]
-            if waiting:
-                self._parked[account] = waiting
-            else:
+            self._parked[account] = [entry for entry in parked if entry[0].command_id in live]
+            if not live:
                 del self._parked[account]
 
     def _snapshot_if_due(self, records: int) -> None:

@@ -203,6 +203,35 @@ async def test_an_order_that_waits_for_money_in_vain_is_refused_at_its_deadline(
 
 
 @on_bench
+async def test_a_command_that_waits_for_money_is_not_refused_when_it_comes_again(bench: Bench) -> None:
+    await bench.list_everything(accounts=4)
+    _node, shell = shard = await bench.start_shard()
+    value = PRICE * 100 * ETH_BTC.quote_factor
+    await bench.register(account_created(5, BTC=2 * value, ETH=10**8))
+    await bench.until(lambda: 5 in shell.ledger.accounts and not shell.ledger.unfunded)
+    await bench.ask(shard, order(bench, "g:ask", 3, side=Side.SELL, quantity=10_000))
+    book, _ = bench.books[ETH]
+    book.pause()
+    # The first holds its margin too, so the second has to wait; the third takes what is free meanwhile.
+    first = asyncio.ensure_future(bench.ask(shard, market_buy(bench, "g:1", 5)))
+    await asyncio.sleep(0.1)
+    second = asyncio.ensure_future(bench.ask(shard, market_buy(bench, "g:2", 5)))
+    await asyncio.sleep(0.1)
+    assert shell.counters["parked"] == 1
+    free = shell.ledger.accounts[5].balance("BTC").free
+    [taken] = await bench.ask(shard, Withdraw("w", 5, "BTC", free, 0, 0))
+    assert isinstance(taken, AccountAnswer)
+    again = asyncio.ensure_future(bench.ask(shard, market_buy(bench, "g:2", 5)))
+    await asyncio.sleep(0.1)
+    assert not again.done(), "it was refused while the same command still waits"
+    await bench.ask(shard, Deposit("d", 5, "BTC", value, 0, 0))
+    book.resume()
+    answers = [(await asked)[0] for asked in (first, second, again)]
+    assert all(isinstance(answer, OrderAnswer) for answer in answers)
+    assert answers[1] == answers[2]
+
+
+@on_bench
 async def test_the_same_command_twice_at_once_is_one_order_with_one_answer(bench: Bench) -> None:
     await bench.list_everything()
     shard = await bench.start_shard()
