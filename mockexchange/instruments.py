@@ -32,7 +32,8 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True):
 
     `tick_size` is in price units, `step_size`, `min_quantity` and `max_quantity` in quantity units,
     `min_notional` in quote asset units. `feed` says whether an outside market is mirrored into the book;
-    without one it is a plain book between accounts. `start_price` seeds a synthetic market.
+    without one it is a plain book between accounts. `start_price` seeds a synthetic market. A limit price may lie
+    between the last price times `band_down` and times `band_up`, both in millionths; 0 is no bound.
     """
 
     base: str
@@ -48,6 +49,8 @@ class Instrument(msgspec.Struct, frozen=True, array_like=True):
     min_notional: int = 0
     feed: bool = False
     start_price: int = 0
+    band_down: int = 0
+    band_up: int = 0
 
     @property
     def symbol(self) -> str:

@@ -16,10 +16,21 @@ class BookCancel(msgspec.Struct, array_like=True, frozen=True):
     deadline_ns: int = 0
 
 
+class BookAmend(msgspec.Struct, array_like=True, frozen=True):
+    """Lower the quantity of an order of the delivering shard; past `deadline_ns` it is not done."""
+
+    order_id: int
+    command_id: str
+    quantity: int
+    client_order_id: str
+    deadline_ns: int
+
+
 class Delivery(msgspec.Struct, array_like=True, frozen=True):
     """One numbered call of a shard to a book.
 
-    `orders` are encoded `OrderReserved` events in order-id order, as they stand in the journal; `cancels` follow them.
+    `orders` are encoded `OrderReserved` events in order-id order, as they stand in the journal; `cancels` and then
+    `amends` follow them.
     """
 
     shard: int
@@ -27,6 +38,7 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True):
     number: int
     orders: list[msgspec.Raw]
     cancels: list[BookCancel]
+    amends: list[BookAmend] = []
 
 
 class Receipt(IntEnum):

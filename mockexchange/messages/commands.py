@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import msgspec
 
-from mockexchange.messages.orders import Fill, Order, OrderType, Side, TimeInForce
+from mockexchange.messages.orders import Fill, Order, OrderType, SelfTradePrevention, Side, TimeInForce
 from mockexchange.messages.refusals import RejectReason
 
 
 class PlaceOrder(msgspec.Struct, array_like=True, frozen=True, tag=1):
     """Place an order.
 
-    Either `quantity` is given or, for a market buy only, `quote_amount`. `reference_price` is the best price
-    known on the other side (0: unknown), which sizes the hold of a market buy. Past `deadline_ns` the book
-    refuses it.
+    Either `quantity` is given or, for a market order, `quote_amount`. `reference_price` is the best price known on
+    the other side (0: unknown), which sizes the hold of a market buy by quantity and of a market sell by quote amount.
+    A conditional order has a `stop_price`. Past `deadline_ns` the book refuses it.
     """
 
     command_id: str
@@ -34,6 +34,8 @@ class PlaceOrder(msgspec.Struct, array_like=True, frozen=True, tag=1):
     client_order_id: str
     received_ns: int
     deadline_ns: int
+    stop_price: int = 0
+    prevention: SelfTradePrevention = SelfTradePrevention.NONE
 
 
 class CancelOrder(msgspec.Struct, array_like=True, frozen=True, tag=2):
@@ -96,6 +98,66 @@ class ClearHistory(msgspec.Struct, array_like=True, frozen=True, tag=7):
     received_ns: int
 
 
+class PlaceList(msgspec.Struct, array_like=True, frozen=True, tag=8):
+    """Place two orders of one symbol and side of which at most one trades (one cancels the other).
+
+    The first rests or waits above the other's trigger, at least one is conditional. They hold money once: the greater
+    need of both. As soon as one trades or is triggered the other is canceled, and a cancel of one cancels both. The
+    answer is an OrdersAnswer of both. `command_id` is that of the first leg; the second's is its own.
+    """
+
+    legs: tuple[PlaceOrder, PlaceOrder]
+    list_client_order_id: str
+
+    @property
+    def command_id(self) -> str:
+        """The id of the command: that of its first leg."""
+        return self.legs[0].command_id
+
+    @property
+    def account(self) -> int:
+        """The account of both."""
+        return self.legs[0].account
+
+
+class ReplaceOrder(msgspec.Struct, array_like=True, frozen=True, tag=9):
+    """Cancel an order by `order_id` or, when that is 0, by `client_order_id`, and place another, as one step.
+
+    With `only_if_open` nothing is placed unless the order was still open to be canceled. The new order may use the
+    money of the old one. It is of the same symbol. The answer is an OrderAnswer with the new order and `replaced`.
+    """
+
+    place: PlaceOrder
+    order_id: int
+    client_order_id: str
+    only_if_open: bool
+
+    @property
+    def command_id(self) -> str:
+        """The id of the command: that of the order it places."""
+        return self.place.command_id
+
+    @property
+    def account(self) -> int:
+        """The account of both orders."""
+        return self.place.account
+
+
+class AmendOrder(msgspec.Struct, array_like=True, frozen=True, tag=10):
+    """Lower the quantity of an open order, found as in CancelOrder; it keeps its place in the queue.
+
+    `quantity` is the new one, above what is filled. A `new_client_order_id` that is not empty replaces the old.
+    """
+
+    command_id: str
+    account: int
+    order_id: int
+    client_order_id: str
+    quantity: int
+    new_client_order_id: str
+    deadline_ns: int
+
+
 class ReadAccount(msgspec.Struct, array_like=True, frozen=True, tag=16):
     """Read balances, capital and trade statistics of an account."""
 
@@ -127,6 +189,14 @@ class ReadFills(msgspec.Struct, array_like=True, frozen=True, tag=19):
     limit: int
 
 
+class ReadList(msgspec.Struct, array_like=True, frozen=True, tag=21):
+    """Read the orders of a list by `list_id` or, when that is 0, by `list_client_order_id`, as an OrdersAnswer."""
+
+    account: int
+    list_id: int
+    list_client_order_id: str
+
+
 class AwaitSequence(msgspec.Struct, array_like=True, frozen=True, tag=20):
     """Answer once the shard has folded the journal up to `sequence`."""
 
@@ -150,11 +220,15 @@ ShardRequest = (
 
 
 class OrderAnswer(msgspec.Struct, array_like=True, tag=1):
-    """The order's state after the command's outcome was folded. `repeated`: the id had been seen before."""
+    """The order's state after the command's outcome was folded. `repeated`: the id had been seen before.
+
+    `replaced` is the order that a ReplaceOrder was to cancel, as it is now.
+    """
 
     order: Order
     fills: list[Fill] = []
     repeated: bool = False
+    replaced: Order | None = None
 
 
 class OrdersAnswer(msgspec.Struct, array_like=True, tag=2):

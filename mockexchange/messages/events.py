@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from mockexchange.instruments import Asset, Instrument
-from mockexchange.messages.orders import OrderType, Side, TimeInForce
+from mockexchange.messages.orders import OrderType, SelfTradePrevention, Side, TimeInForce
 from mockexchange.messages.refusals import RejectReason
 
 SCHEMA_VERSION: Final = 1
@@ -26,7 +26,12 @@ class ShardOpened(msgspec.Struct, array_like=True, frozen=True, tag=1):
 
 
 class OrderReserved(msgspec.Struct, array_like=True, frozen=True, tag=2, gc=False):
-    """Money is held for an order, which now goes to the book. Units as in `Order`."""
+    """Money is held for an order, which now goes to the book. Units as in `Order`.
+
+    `hold` is what was taken from free money for it, `need` what it must have to be accepted. They differ where another
+    order's hold is to serve it as well: that of the order it `replaces`, or that of the first of its list. With
+    `only_if_open` it is refused unless the order it replaces is open.
+    """
 
     order_id: int
     account: int
@@ -46,6 +51,13 @@ class OrderReserved(msgspec.Struct, array_like=True, frozen=True, tag=2, gc=Fals
     received_ns: int
     reserved_ns: int
     deadline_ns: int
+    need: int = 0
+    stop_price: int = 0
+    prevention: SelfTradePrevention = SelfTradePrevention.NONE
+    list_id: int = 0
+    list_client_order_id: str = ""
+    replaces: int = 0
+    only_if_open: bool = False
 
 
 class Deposited(msgspec.Struct, array_like=True, frozen=True, tag=3):
@@ -108,7 +120,10 @@ class BookOpened(msgspec.Struct, array_like=True, frozen=True, tag=1):
 
 
 class OrderAccepted(msgspec.Struct, array_like=True, frozen=True, tag=2, gc=False):
-    """The book took the order in: it rests with what the fills that follow leave of it."""
+    """The book took the order in: it rests with what the fills that follow leave of it, or waits for its stop price.
+
+    `hold` is all that it has, with what was moved to it just before.
+    """
 
     order_id: int
     account: int
@@ -122,6 +137,9 @@ class OrderAccepted(msgspec.Struct, array_like=True, frozen=True, tag=2, gc=Fals
     hold: int
     maker_rate: int
     taker_rate: int
+    stop_price: int = 0
+    prevention: SelfTradePrevention = SelfTradePrevention.NONE
+    list_id: int = 0
 
 
 class OrderRejected(msgspec.Struct, array_like=True, frozen=True, tag=3, gc=False):
@@ -200,6 +218,48 @@ class BookClosed(msgspec.Struct, array_like=True, frozen=True, tag=9):
     """The book had no open order and was put to sleep."""
 
 
+class OrderTriggered(msgspec.Struct, array_like=True, frozen=True, tag=10, gc=False):
+    """The last price, `price`, reached an order's stop price: it matches or rests from now on."""
+
+    order_id: int
+    account: int
+    shard: int
+    price: int
+
+
+class OrderAmended(msgspec.Struct, array_like=True, frozen=True, tag=11, gc=False):
+    """The order's quantity was lowered to `quantity`, of which `remaining` is left; `release` gives money back."""
+
+    order_id: int
+    account: int
+    shard: int
+    command_id: str
+    quantity: int
+    remaining: int
+    release: int
+    client_order_id: str
+
+
+class AmendRejected(msgspec.Struct, array_like=True, frozen=True, tag=12, gc=False):
+    """The order stays as it was."""
+
+    order_id: int
+    account: int
+    shard: int
+    command_id: str
+    reason: RejectReason
+
+
+class HoldMoved(msgspec.Struct, array_like=True, frozen=True, tag=13, gc=False):
+    """Held money moved from one order of an account to another of the same symbol and side; nothing became free."""
+
+    order_id: int
+    to_order_id: int
+    account: int
+    shard: int
+    amount: int
+
+
 BookEvent = (
     BookOpened
     | OrderAccepted
@@ -210,6 +270,10 @@ BookEvent = (
     | PriceOverridden
     | PriceReleased
     | BookClosed
+    | OrderTriggered
+    | OrderAmended
+    | AmendRejected
+    | HoldMoved
 )
 
 

@@ -39,10 +39,29 @@ class Side(IntEnum):
 
 
 class OrderType(IntEnum):
-    """Limit or market."""
+    """Limit or market, at once or once the symbol's last trade has reached a stop price."""
 
     LIMIT = 1
     MARKET = 2
+    STOP_LOSS = 3
+    STOP_LOSS_LIMIT = 4
+    TAKE_PROFIT = 5
+    TAKE_PROFIT_LIMIT = 6
+
+    @property
+    def has_limit(self) -> bool:
+        """Whether the order has a limit price."""
+        return self in {OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT}
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether the order waits for its stop price."""
+        return self >= OrderType.STOP_LOSS
+
+    def rises_to_trigger(self, side: Side) -> bool:
+        """Whether a conditional order is triggered by a price at or above its stop price, else at or below."""
+        is_stop_loss = self in {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT}
+        return (side is Side.BUY) is is_stop_loss
 
 
 class TimeInForce(IntEnum):
@@ -51,6 +70,15 @@ class TimeInForce(IntEnum):
     GTC = 1
     IOC = 2
     FOK = 3
+
+
+class SelfTradePrevention(IntEnum):
+    """What happens where an order meets another of its own account: the taker's mode decides."""
+
+    NONE = 0
+    EXPIRE_TAKER = 1
+    EXPIRE_MAKER = 2
+    EXPIRE_BOTH = 3
 
 
 class OrderStatus(IntEnum):
@@ -76,6 +104,9 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     asset units; `hold`, `hold_left` in units of `hold_asset` (quote for buys, base for sells); `fee` in units
     of the asset received. Times are nanoseconds since the epoch. `sequence` is the journal sequence of the
     last change, `steps` counts them from the book's first word on. `cancel_command_id` is the command that canceled it.
+    A conditional order has a `stop_price`, and `triggered_ns` 0 while it waits. The orders of a list share a `list_id`,
+    the order id of its first, and one hold, which lies with the first until another needs it. `replaces` is the id of
+    the order in whose place this one was asked for; `amended_by` the command that last lowered its quantity.
     """
 
     order_id: int
@@ -106,6 +137,13 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     steps: int = 0
     deadline_ns: int = 0
     cancel_command_id: str = ""
+    stop_price: int = 0
+    triggered_ns: int = 0
+    prevention: SelfTradePrevention = SelfTradePrevention.NONE
+    list_id: int = 0
+    list_client_order_id: str = ""
+    replaces: int = 0
+    amended_by: str = ""
 
     @property
     def is_open(self) -> bool:

@@ -1,0 +1,1 @@
+"""Binance's dialect: Spot REST, streams and WebSocket API."""
