@@ -5,7 +5,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 SEED ?=
 RUNS ?= 200
-PIP_INSTALL := $(BIN)/pip install --disable-pip-version-check --only-binary :all:
+PIP_OPTIONS := install --disable-pip-version-check --only-binary :all:
+PIP_INSTALL := $(BIN)/pip $(PIP_OPTIONS)
+CLIENTS := binance-connector binance-sdk-spot
 COMPILE := uv pip compile --quiet --python-version 3.11 --only-binary :all: --generate-hashes \
 	--no-header --no-annotate --no-emit-index-url
 
@@ -19,7 +21,7 @@ help: ## Show this list
 up: $(VENV)/.server ## Install on first use, then run the exchange; Ctrl-C stops it
 	@exec $(BIN)/mockx up
 
-test: check ## Run all checks and all tests
+test: check $(CLIENTS:%=$(VENV)/clients/%/.ready) ## Run all checks and all tests
 	$(BIN)/pytest
 
 check: $(VENV)/.dev ## Check style, types and the direction of imports
@@ -38,6 +40,8 @@ pins: ## Compile requirements/*.txt from requirements/*.in (needs uv)
 	@command -v uv > /dev/null || { echo "make pins needs uv: install it, then run make pins again" >&2; exit 1; }
 	$(COMPILE) requirements/server.in --output-file requirements/server.txt
 	$(COMPILE) requirements/server.in requirements/dev.in --constraint requirements/server.txt --output-file requirements/dev.txt
+	for client in $(CLIENTS); do \
+		$(COMPILE) requirements/clients/$$client.in --output-file requirements/clients/$$client.txt || exit 1; done
 
 clean: ## Remove the environment and all caches; data stay
 	rm -rf $(VENV) build *.egg-info .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
@@ -52,6 +56,13 @@ $(VENV)/.server: requirements/server.txt pyproject.toml | $(BIN)/pip
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.server
 	@echo "installing the development packages"
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
+	@touch $@
+
+# Clients whose packages clash with others' live in environments of their own.
+$(VENV)/clients/%/.ready: requirements/clients/%.txt | $(BIN)/pip
+	@echo "installing $* in an environment of its own"
+	@$(BIN)/python -m venv $(@D)
+	@$(@D)/bin/pip $(PIP_OPTIONS) --quiet --require-hashes --requirement $<
 	@touch $@
 
 $(BIN)/pip:
