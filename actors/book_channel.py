@@ -10,15 +10,16 @@ import msgspec
 
 from actors.runtime import MAX_RECORD_BYTES, Departure, Pauses, World, run
 from infra.ports import Books, PeerLost
-from mockexchange.messages.channel import BookCancel, Delivery, Receipt
+from mockexchange.messages.channel import BookAmend, BookCancel, Delivery, Receipt
 from mockexchange.messages.codec import decode_delivery_answer, encode
 
 CALL_TIMEOUT_S: Final = 5.0
 MAX_CANCELS: Final = 1_000
+MAX_AMENDS: Final = 1_000
 
 
 class BookChannel:
-    """Hands orders and cancels to a book: in order, one call in flight, again until the book has done it.
+    """Hands orders, cancels and amends to a book: in order, one call in flight, again until the book has done it.
 
     What comes while a call is in flight goes with the next. A call is repeated with its number, so a book that had
     done it says so. A task exists only while there is something to hand over.
@@ -31,25 +32,36 @@ class BookChannel:
         self._world = world
         self._books = books
         self._number = 0
-        self._orders: deque[bytes] = deque()
+        self._orders: deque[tuple[bytes, ...]] = deque()
         self._cancels: deque[BookCancel] = deque()
+        self._amends: deque[BookAmend] = deque()
         self._task: asyncio.Task[None] | None = None
         self._needs_waking = False
         self.retries = 0
 
     @property
     def waiting(self) -> int:
-        """Number of orders and cancels not yet handed over."""
-        return len(self._orders) + len(self._cancels)
+        """Number of orders, lists, cancels and amends not yet handed over."""
+        return len(self._orders) + len(self._cancels) + len(self._amends)
 
     def add_order(self, encoded: bytes) -> None:
         """Queue an encoded `OrderReserved`; ids must rise."""
-        self._orders.append(encoded)
+        self._orders.append((encoded,))
+        self._begin()
+
+    def add_list(self, first: bytes, second: bytes) -> None:
+        """Queue both orders of a list, which go in the same call; ids must rise."""
+        self._orders.append((first, second))
         self._begin()
 
     def add_cancel(self, cancel: BookCancel) -> None:
         """Queue a cancel; it goes after all orders queued before it."""
         self._cancels.append(cancel)
+        self._begin()
+
+    def add_amend(self, amend: BookAmend) -> None:
+        """Queue an amend; it goes after all orders and cancels queued before it."""
+        self._amends.append(amend)
         self._begin()
 
     def wake(self) -> None:
@@ -72,7 +84,7 @@ class BookChannel:
             self._needs_waking = not await self._renew()
             if self._needs_waking:
                 await pauses.wait()
-        while self._orders or self._cancels:
+        while self._orders or self._cancels or self._amends:
             await self._hand_over(encode(self._next()))
 
     def _next(self) -> Delivery:
@@ -80,12 +92,16 @@ class BookChannel:
         orders: list[msgspec.Raw] = []
         size = 0
         while self._orders and size < MAX_RECORD_BYTES:
-            size += len(self._orders[0])
-            orders.append(msgspec.Raw(self._orders.popleft()))
+            for encoded in self._orders.popleft():
+                size += len(encoded)
+                orders.append(msgspec.Raw(encoded))
         cancels: list[BookCancel] = []
         while self._cancels and not self._orders and len(cancels) < MAX_CANCELS:
             cancels.append(self._cancels.popleft())
-        return Delivery(self._shard, self._epoch, self._number, orders, cancels)
+        amends: list[BookAmend] = []
+        while self._amends and not self._orders and not self._cancels and len(amends) < MAX_AMENDS:
+            amends.append(self._amends.popleft())
+        return Delivery(self._shard, self._epoch, self._number, orders, cancels, amends)
 
     async def _hand_over(self, payload: bytes) -> None:
         pauses = Pauses(self._world.clock, longest_s=0.2)
