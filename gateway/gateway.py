@@ -14,6 +14,8 @@ import msgspec
 from gateway.admin_desk import AdminDesk
 from gateway.auth import DEMO_NAME, Authenticator
 from gateway.book_desk import BookDesk
+from gateway.candle_desk import CandleDesk
+from gateway.candle_memory import CandleMemory
 from gateway.dispatch import Dispatcher, DispatchLimits
 from gateway.failures import NotAvailable
 from gateway.floor import Floor
@@ -69,6 +71,8 @@ class Gateway:
         self.follower = RegistryFollower(parts.journal, clock)
         self.memory = MarketMemory(parts.bus, clock)
         self.heartbeats = Heartbeats(parts.bus, clock)
+        self.candle_memory = CandleMemory(parts.bus)
+        self.candles = CandleDesk(parts.history, self.candle_memory, clock)
         self.auth = Authenticator(self.follower, parts.admin_key, is_on=parts.is_auth_on, demo_name=parts.demo_name)
         self.floor = Floor(
             dispatcher=self.dispatcher,
@@ -93,6 +97,7 @@ class Gateway:
         """Begin to listen; return a task that ends only when this process must be started anew."""
         await self.memory.start()
         await self.heartbeats.start()
+        await self.candle_memory.start()
         following = self.follower.start()
         self._tasks = [
             asyncio.create_task(self._beat(), name="heartbeat"),
@@ -109,6 +114,7 @@ class Gateway:
         await self.follower.stop()
         await self.memory.stop()
         await self.heartbeats.stop()
+        await self.candle_memory.stop()
 
     def metrics(self) -> bytes:
         """Return the Prometheus text of the whole exchange, this process as it is now and others as last heard."""

@@ -9,6 +9,7 @@ from gateway.auth import Caller
 from gateway.dispatch import READS
 from gateway.failures import NotAvailable
 from gateway.floor import Floor
+from infra.read_model.candle_rows import CandleHistory
 from infra.read_model.store import HistoryUnavailable
 from mockexchange.messages.commands import AwaitSequence, FillsAnswer, ReadFills, SequenceAnswer
 from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, Side, Trade
@@ -19,7 +20,7 @@ CATCH_UP_S: Final = 1.0
 POLL_S: Final = 0.01
 
 
-class History(Protocol):
+class History(CandleHistory, Protocol):
     """The read side of the read model; see `infra.read_model.reader`. Every call may raise HistoryUnavailable.
 
     Cursors are integers: 0 as `before` asks for the newest, 0 in an answer says that was all.

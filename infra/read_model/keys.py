@@ -16,6 +16,15 @@ SYMBOLS: Final = f"{PREFIX}symbols"
 TICKERS: Final = f"{PREFIX}tickers"
 """Hash of symbol to the last `market.<symbol>.ticker` payload."""
 
+CANDLES: Final = f"{PREFIX}candles:"
+"""All keys of candles begin with it: they have a writer and a position of their own."""
+
+CANDLE_POSITION: Final = f"{CANDLES}position"
+"""How far the journal is counted in the candles, written together with them."""
+
+CANDLE_SYMBOLS: Final = f"{CANDLES}symbols"
+"""Set of the symbols that have candles."""
+
 
 def order(order_id: int) -> str:
     """Return the key of an order row."""
@@ -45,3 +54,8 @@ def tape(symbol: str) -> str:
 def balances(account: int) -> str:
     """Return the key of the hash of asset code to balance row."""
     return f"{PREFIX}balances:{account}"
+
+
+def candles(symbol: str, interval: str) -> str:
+    """Return the key of the sorted set of a symbol's candles of an interval, scored by when they open."""
+    return f"{CANDLES}{interval}:{symbol}"

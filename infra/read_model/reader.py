@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
-from valkey.asyncio import Valkey
 
 from infra.read_model import keys
+from infra.read_model.candle_reader import CandleReader
 from infra.read_model.rows import (
     decode_balance,
     decode_fill,
@@ -22,7 +22,6 @@ from infra.read_model.valkey_store import call, known_position, reachable
 from mockexchange.messages.commands import Balance
 from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, Side, Trade
 
-READ_TIMEOUT_S: Final = 1.0
 SCAN_CHUNK: Final = 200
 SCAN_LIMIT: Final = 2_000
 """A call looks at no more orders than this in search of those that are wanted."""
@@ -30,12 +29,8 @@ SCAN_LIMIT: Final = 2_000
 _T = TypeVar("_T")
 
 
-class HistoryReader:
+class HistoryReader(CandleReader):
     """Answers questions about history. Every call may raise HistoryUnavailable, within about a second."""
-
-    def __init__(self, valkey: Valkey, *, timeout_s: float = READ_TIMEOUT_S) -> None:
-        self._valkey = valkey
-        self._timeout_s = timeout_s
 
     async def position(self) -> int:
         """Return the journal sequence up to which the rows hold everything, 0 when there are none."""
@@ -125,10 +120,6 @@ class HistoryReader:
         top = f"({before}" if before else "+inf"
         parts = await call(self._valkey, "ZREVRANGEBYSCORE", name, top, "-inf", "WITHSCORES", "LIMIT", 0, limit)
         return [(member, int(score)) for member, score in zip(parts[::2], parts[1::2], strict=True)]
-
-    async def _call(self, *parts: str | int) -> Any:
-        async with reachable(self._timeout_s):
-            return await call(self._valkey, *parts)
 
 
 def _is_wanted(statuses: frozenset[OrderStatus], side: Side | None, order: Order) -> bool:
