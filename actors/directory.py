@@ -13,6 +13,7 @@ import msgspec
 from actors.fleet import Fleet, Missing, Part, book_part, shard_part
 from actors.runtime import Pauses, Tenure, World, last_sequence, read_until, run
 from infra.ports import JournalUnavailable, PeerLost
+from infra.public_keys import PublicKeyError, parse_public_key
 from mockexchange.instruments import Asset, Instrument, ListingError, check_listing
 from mockexchange.messages.codec import decode_directory_request, decode_registry_record, encode
 from mockexchange.messages.directory import (
@@ -27,6 +28,7 @@ from mockexchange.messages.directory import (
     KeyMade,
     ListInstrument,
     RevokeKey,
+    SwitchMaintenance,
 )
 from mockexchange.messages.events import (
     SCHEMA_VERSION,
@@ -35,6 +37,7 @@ from mockexchange.messages.events import (
     InstrumentListed,
     KeyCreated,
     KeyRevoked,
+    MaintenanceSwitched,
     RegistryEvent,
     RegistryRecord,
     ShardsConfigured,
@@ -155,6 +158,9 @@ class DirectoryShell:
                     return await self._append([KeyRevoked(key_id)])
                 case ListInstrument():
                     return await self._list(request)
+                case SwitchMaintenance(is_on):
+                    is_news = is_on is not self.registry.is_under_maintenance
+                    return await self._append([MaintenanceSwitched(is_on)] if is_news else [])
 
     async def _create_account(self, request: CreateAccount) -> DirectoryAnswer:
         name = request.name.strip()
@@ -178,12 +184,17 @@ class DirectoryShell:
         existing = sum(key.account == request.account for key in self.registry.keys.values())
         if existing >= MAX_KEYS_PER_ACCOUNT:
             return DirectoryRefused("account", f"the account has {MAX_KEYS_PER_ACCOUNT} keys, which is the limit", 409)
-        return await self._append_with_key([], request.account, request.permissions, self._new_secret())
+        try:
+            public_key = parse_public_key(request.public_key).pem if request.public_key else ""
+        except PublicKeyError as error:
+            return DirectoryRefused("public_key", str(error))
+        secret = self._new_secret()
+        return await self._append_with_key([], request.account, request.permissions, secret, public_key)
 
     async def _append_with_key(
-        self, events: list[RegistryEvent], account: int, permissions: list[str], secret: Secret
+        self, events: list[RegistryEvent], account: int, permissions: list[str], secret: Secret, public_key: str = ""
     ) -> DirectoryAnswer:
-        key = self._new_key(account, permissions, secret)
+        key = self._new_key(account, permissions, secret, public_key)
         done = await self._append([*events, key])
         if not isinstance(done, Done):
             return done
@@ -245,9 +256,9 @@ class DirectoryShell:
         number = max(self.registry.accounts, default=0) + 1
         return AccountCreated(number, name, (number - 1) % self._settings.shards, funds, values)
 
-    def _new_key(self, account: int, permissions: list[str], secret: Secret) -> KeyCreated:
+    def _new_key(self, account: int, permissions: list[str], secret: Secret, public_key: str = "") -> KeyCreated:
         digest = key_digest(secret.api_key)
-        return KeyCreated(digest.hex()[:12], account, digest, secret.sealed, permissions)
+        return KeyCreated(digest.hex()[:12], account, digest, secret.sealed, permissions, public_key)
 
     async def _append(self, events: list[RegistryEvent]) -> Done | DirectoryUnready:
         if not events:

@@ -134,7 +134,7 @@ async def main() -> None:
     absent: Any = Absent()
     books: Books = absent
     directory: Directory = absent
-    parts = GatewayParts(InstantShards(), books, directory, SmallJournal(), DeafBus(), absent, WallClock())
+    parts = GatewayParts(InstantShards(), books, directory, SmallJournal(), DeafBus(), absent, WallClock(), absent)
     app = create_app(parts)
     async with app.lifespan():
         await app.state["gateway"].follower.catch_up()

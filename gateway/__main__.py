@@ -12,6 +12,7 @@ import logging
 import signal
 import sys
 import time
+from functools import partial
 from typing import Final
 
 import uvloop
@@ -19,7 +20,7 @@ import uvloop
 from gateway.app import create_app
 from gateway.gateway import GatewayParts
 from gateway.server import make_server, shared_socket
-from infra.credentials import NATS_USER, Credentials, credentials_for
+from infra.credentials import NATS_USER, Credentials, credentials_for, unseal
 from infra.data_directory import DATA_VERSION
 from infra.nats.bus import NatsBus
 from infra.nats.connection import Connection, connect
@@ -129,6 +130,7 @@ def _parts(
         bus=NatsBus(connection),
         history=history,
         clock=WallClock(),
+        unseal=partial(unseal, seal_key=credentials.seal_key),
         index=index,
         admin_key=credentials.admin_key,
         is_auth_on=settings.auth,

@@ -27,6 +27,7 @@ from mockexchange.messages.directory import (
     KeyMade,
     ListInstrument,
     RevokeKey,
+    SwitchMaintenance,
 )
 from mockexchange.messages.refusals import RejectReason
 from mockexchange.money import MAX_AMOUNT
@@ -112,13 +113,17 @@ class AdminDesk:
         await self._funded(made, funds)
         return made
 
-    async def create_key(self, account: int, permissions: Sequence[str]) -> KeyMade:
-        """Make another key for an account. Raises Failure."""
-        return await self._ask_directory(CreateKey(account, list(permissions)), KeyMade)
+    async def create_key(self, account: int, permissions: Sequence[str], public_key: str = "") -> KeyMade:
+        """Make another key for an account; with a public key its other half signs. Raises Failure."""
+        return await self._ask_directory(CreateKey(account, list(permissions), public_key), KeyMade)
 
     async def revoke_key(self, key_id: str) -> None:
         """Make a key invalid for ever. Raises Failure."""
         await self._ask_directory(RevokeKey(key_id), Done)
+
+    async def switch_maintenance(self, is_on: bool) -> None:
+        """Have all gateways refuse new orders, or take them again; returns once this one does. Raises Failure."""
+        await self._ask_directory(SwitchMaintenance(is_on), Done)
 
     async def list_instrument(self, instrument: Instrument, assets: Sequence[Asset]) -> None:
         """List an instrument, or change the filters of a listed one; returns once all shards know. Raises Failure."""

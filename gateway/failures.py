@@ -8,6 +8,7 @@ from mockexchange.messages.commands import Refused, Unavailable
 from mockexchange.messages.refusals import RejectReason
 
 RETRY_AFTER_S: Final = 1
+MAINTENANCE_RETRY_S: Final = 30
 
 
 class Failure(Exception):
@@ -75,6 +76,13 @@ class NotAvailable(Failure):
         self.message = message
         self.may_execute = may_execute
         self.retry_after_s = retry_after_s
+
+
+class UnderMaintenance(NotAvailable):
+    """New orders are refused until an administrator allows them again."""
+
+    def __init__(self) -> None:
+        super().__init__("the exchange is under maintenance", retry_after_s=MAINTENANCE_RETRY_S)
 
 
 def failure_of(answer: Refused | Unavailable) -> Failure:

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from gateway.book_desk import BookDesk
 from gateway.dispatch import NS_PER_S, Dispatcher
-from gateway.failures import CommandRefused, failure_of
+from gateway.failures import CommandRefused, UnderMaintenance, failure_of
 from gateway.market_memory import MarketMemory
 from gateway.registry_follower import RegistryFollower
 from infra.ports import Clock
@@ -51,6 +51,11 @@ class Floor:
     def mint(self) -> str:
         """Return a command id that was never used before."""
         return f"g:{self.name}:{next(self._numbers)}"
+
+    def check_open(self) -> None:
+        """Raise UnderMaintenance while new orders are refused."""
+        if self.registry.is_under_maintenance:
+            raise UnderMaintenance
 
     async def instrument(self, symbol: str) -> Instrument:
         """Return an instrument; one that is unknown may have been listed a moment ago. Raises CommandRefused."""

@@ -22,6 +22,7 @@ from gateway.floor import Floor
 from gateway.health import Health
 from gateway.heartbeats import Heartbeats
 from gateway.history_desk import History, HistoryDesk
+from gateway.key_ring import KeyRing, Unseal
 from gateway.market_memory import MarketMemory
 from gateway.metrics import GatewayBeat, RequestTimes, exposition
 from gateway.money_desk import MoneyDesk
@@ -50,6 +51,7 @@ class GatewayParts:
     bus: Bus
     history: History
     clock: Clock
+    unseal: Unseal
     index: int = 0
     admin_key: str = field(default="", repr=False)
     is_auth_on: bool = True
@@ -74,6 +76,7 @@ class Gateway:
         self.candle_memory = CandleMemory(parts.bus)
         self.candles = CandleDesk(parts.history, self.candle_memory, clock)
         self.auth = Authenticator(self.follower, parts.admin_key, is_on=parts.is_auth_on, demo_name=parts.demo_name)
+        self.keys = KeyRing(self.follower, parts.unseal)
         self.floor = Floor(
             dispatcher=self.dispatcher,
             follower=self.follower,

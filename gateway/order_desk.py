@@ -58,6 +58,7 @@ class OrderDesk:
 
     async def place_many(self, caller: Caller, orders: Sequence[NewOrder | Failure]) -> list[Placed | Failure]:
         """Place orders; return one answer for each, in order. A Failure among them is handed through."""
+        self._floor.check_open()
         references = await self._look_up([new for new in orders if isinstance(new, NewOrder)])
         deadline_ns = self._floor.deadline_ns()
         commands = [self._try_command(caller, new, references, deadline_ns) for new in orders]

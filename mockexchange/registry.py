@@ -15,6 +15,7 @@ from mockexchange.messages.events import (
     InstrumentListed,
     KeyCreated,
     KeyRevoked,
+    MaintenanceSwitched,
     RegistryRecord,
     ShardsConfigured,
 )
@@ -36,6 +37,7 @@ class Registry:
     instruments: dict[str, Instrument] = field(default_factory=dict)
     accounts: dict[int, AccountCreated] = field(default_factory=dict)
     keys: dict[str, KeyCreated] = field(default_factory=dict)
+    is_under_maintenance: bool = False
     _by_digest: dict[bytes, KeyCreated] = field(default_factory=dict)
 
     def apply(self, sequence: int, record: RegistryRecord) -> None:
@@ -55,6 +57,8 @@ class Registry:
                     self._by_digest[event.digest] = event
                 case KeyRevoked(key_id):
                     self._by_digest.pop(self.keys.pop(key_id).digest)
+                case MaintenanceSwitched(is_on):
+                    self.is_under_maintenance = is_on
         self.sequence = self.subject_sequence = sequence
 
     def key(self, api_key: str) -> KeyCreated | None:

@@ -21,6 +21,7 @@ from gateway.failures import (
     NotAvailable,
     NotFound,
     NotPermitted,
+    UnderMaintenance,
 )
 from mockexchange.messages.refusals import RejectReason
 
@@ -125,6 +126,8 @@ def describe(failure: Failure | Exception) -> Described:
             return _away(may_execute=False, retry_after_s=1)
         case CommandRefused(reason=reason):
             return Described(400, *REFUSALS[reason], {})
+        case UnderMaintenance(retry_after_s=retry_after_s):
+            return Described(503, -1004, MAINTENANCE, {"Retry-After": str(retry_after_s)})
         case NotAvailable():
             return _away(may_execute=failure.may_execute, retry_after_s=failure.retry_after_s)
         case NotAuthenticated():
@@ -151,11 +154,6 @@ def body_of(described: Described) -> dict[str, int | str]:
     if described.status == 503 and described.code == -1001:
         return {"msg": described.text}
     return {"code": described.code, "msg": described.text}
-
-
-def maintenance() -> BinanceError:
-    """Return the refusal of an order while the exchange is under maintenance."""
-    return BinanceError(-1004, MAINTENANCE, 503)
 
 
 def refusal(reason: RejectReason) -> BinanceError:

@@ -59,6 +59,10 @@ class Parameters:
         """Return all names and texts."""
         return self._values.items()
 
+    def raw(self, name: str) -> str:
+        """Return a text as it was sent, nothing if it was not."""
+        return self._values.get(name, "")
+
     # --- texts ---
 
     def text(self, name: str, default: str | None = None) -> str:

@@ -11,6 +11,7 @@ from litestar.params import FromPath, JSONBody
 
 from gateway.failures import InvalidInput
 from gateway.gateway import Gateway
+from gateway.key_ring import kind_of
 from gateway.native.bodies import ExactBody
 from gateway.native.requests import Account, AuthorizedRequest, gateway_of, may_administer, parse_symbol
 from gateway.native.schemas import (
@@ -21,6 +22,8 @@ from gateway.native.schemas import (
     InstrumentView,
     KeyBody,
     KeyView,
+    MaintenanceBody,
+    MaintenanceView,
     NewKeyView,
     PriceBody,
     Status,
@@ -133,7 +136,7 @@ async def list_keys(request: AuthorizedRequest, account: FromPath[int]) -> list[
     await gateway.follower.catch_up()
     gateway.auth.account(account)
     keys = gateway.floor.registry.keys.values()
-    return [KeyView(key.key_id, key.account, key.permissions) for key in keys if key.account == account]
+    return [KeyView(key.key_id, key.account, key.permissions, kind_of(key)) for key in keys if key.account == account]
 
 
 @post(
@@ -147,9 +150,10 @@ async def list_keys(request: AuthorizedRequest, account: FromPath[int]) -> list[
 async def create_key(
     request: AuthorizedRequest, account: FromPath[int], data: JSONBody[KeyBody | None] = None
 ) -> NewKeyView:
-    """Make another key for an account."""
-    permissions = list(dict.fromkeys((data or KeyBody()).permissions))
-    return _new_key(await gateway_of(request).admin.create_key(account, permissions))
+    """Make another key for an account, which signs by its secret or by the other half of a public key."""
+    body = data or KeyBody()
+    permissions = list(dict.fromkeys(body.permissions))
+    return _new_key(await gateway_of(request).admin.create_key(account, permissions, body.public_key or ""))
 
 
 @delete("/keys/{key_id:str}", status_code=200, before_request=may_administer, operation_id="revokeKey")
@@ -177,6 +181,29 @@ async def list_instrument(request: AuthorizedRequest, data: JSONBody[InstrumentB
     return instrument_view(gateway.floor.registry.instruments[instrument.symbol])
 
 
+@post(
+    "/admin/maintenance",
+    status_code=200,
+    dto=ExactBody,
+    return_dto=None,
+    before_request=may_administer,
+    operation_id="switchMaintenance",
+)
+async def switch_maintenance(request: AuthorizedRequest, data: JSONBody[MaintenanceBody]) -> MaintenanceView:
+    """Refuse new orders at all gateways, or take them again; open orders trade on and may be canceled."""
+    gateway = gateway_of(request)
+    await gateway.admin.switch_maintenance(data.on)
+    return MaintenanceView(gateway.floor.registry.is_under_maintenance)
+
+
+@get("/admin/maintenance", before_request=may_administer, operation_id="getMaintenance")
+async def get_maintenance(request: AuthorizedRequest) -> MaintenanceView:
+    """Say whether new orders are refused."""
+    gateway = gateway_of(request)
+    await gateway.follower.catch_up()
+    return MaintenanceView(gateway.floor.registry.is_under_maintenance)
+
+
 @get("/admin/health", operation_id="adminHealth")
 async def admin_health() -> Status:
     """Say that this process answers. `/health` tells of the whole exchange."""
@@ -194,6 +221,8 @@ HANDLERS: Final = [
     create_key,
     revoke_key,
     list_instrument,
+    switch_maintenance,
+    get_maintenance,
     admin_health,
 ]
 

@@ -75,9 +75,16 @@ class AccountBody(msgspec.Struct):
 
 
 class KeyBody(msgspec.Struct):
-    """What a new key may do."""
+    """What a new key may do; with a public key (PEM, RSA or Ed25519) its other half signs, and not the secret."""
 
     permissions: list[Literal["read", "trade"]] = msgspec.field(default_factory=lambda: ["read", "trade"])
+    public_key: str | None = None
+
+
+class MaintenanceBody(msgspec.Struct):
+    """Whether new orders are to be refused."""
+
+    on: bool
 
 
 class InstrumentBody(msgspec.Struct):
@@ -213,12 +220,19 @@ class NewKeyView(msgspec.Struct):
     api_secret: str
 
 
+class MaintenanceView(msgspec.Struct):
+    """Whether new orders are refused."""
+
+    on: bool
+
+
 class KeyView(msgspec.Struct):
-    """A key, without what is secret of it."""
+    """A key, without what is secret of it. `kind` says by what it signs: `hmac`, `rsa` or `ed25519`."""
 
     key_id: str
     account: int
     permissions: list[str]
+    kind: str
 
 
 def new_order(body: OrderBody, command_id: str = "") -> NewOrder:

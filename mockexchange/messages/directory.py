@@ -20,10 +20,14 @@ class CreateAccount(msgspec.Struct, array_like=True, frozen=True, tag=1):
 
 
 class CreateKey(msgspec.Struct, array_like=True, frozen=True, tag=2):
-    """Make another key for an account. Permissions: `read`, `trade`."""
+    """Make another key for an account. Permissions: `read`, `trade`.
+
+    With a `public_key` (PEM, RSA or Ed25519) requests are signed by its other half.
+    """
 
     account: int
     permissions: list[str]
+    public_key: str = ""
 
 
 class RevokeKey(msgspec.Struct, array_like=True, frozen=True, tag=3):
@@ -45,7 +49,13 @@ class EnsureBook(msgspec.Struct, array_like=True, frozen=True, tag=5):
     symbol: str
 
 
-DirectoryRequest = CreateAccount | CreateKey | RevokeKey | ListInstrument | EnsureBook
+class SwitchMaintenance(msgspec.Struct, array_like=True, frozen=True, tag=6):
+    """Refuse new orders from now on, or take them again."""
+
+    is_on: bool
+
+
+DirectoryRequest = CreateAccount | CreateKey | RevokeKey | ListInstrument | EnsureBook | SwitchMaintenance
 
 
 class KeyMade(msgspec.Struct, array_like=True, frozen=True, tag=1):

@@ -331,13 +331,17 @@ class AccountCreated(msgspec.Struct, array_like=True, frozen=True, tag=4):
 
 
 class KeyCreated(msgspec.Struct, array_like=True, frozen=True, tag=5):
-    """A key of an account. `digest` is the SHA-256 of the API key; `sealed` holds key and secret, encrypted."""
+    """A key of an account. `digest` is the SHA-256 of the API key; `sealed` holds key and secret, encrypted.
+
+    With a `public_key` (PEM) requests are signed by its other half, and no longer by the secret.
+    """
 
     key_id: str
     account: int
     digest: bytes
     sealed: bytes
     permissions: list[str]
+    public_key: str = ""
 
 
 class KeyRevoked(msgspec.Struct, array_like=True, frozen=True, tag=6):
@@ -346,7 +350,15 @@ class KeyRevoked(msgspec.Struct, array_like=True, frozen=True, tag=6):
     key_id: str
 
 
-RegistryEvent = ShardsConfigured | AssetListed | InstrumentListed | AccountCreated | KeyCreated | KeyRevoked
+class MaintenanceSwitched(msgspec.Struct, array_like=True, frozen=True, tag=7):
+    """While maintenance is on, gateways refuse new orders."""
+
+    is_on: bool
+
+
+RegistryEvent = (
+    ShardsConfigured | AssetListed | InstrumentListed | AccountCreated | KeyCreated | KeyRevoked | MaintenanceSwitched
+)
 
 
 class RegistryRecord(msgspec.Struct, array_like=True, frozen=True):

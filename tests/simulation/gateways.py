@@ -33,6 +33,7 @@ class GatewayActor:
                 world.bus,
                 nowhere,
                 world.clock,
+                nowhere,
                 index=index,
                 command_timeout_s=COMMAND_TIMEOUT_S,
                 dispatch=DispatchLimits(max_batch=20),

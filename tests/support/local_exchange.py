@@ -12,6 +12,7 @@ from itertools import count
 from typing import Any, NoReturn
 
 import httpx
+import msgspec
 from litestar import Litestar
 
 from actors.accounts import AccountsShell, ShardSettings
@@ -22,6 +23,7 @@ from actors.runtime import Departure, World
 from actors.writers.history import HistoryWriter
 from gateway.app import create_app
 from gateway.gateway import GatewayParts
+from infra.credentials import ApiKey
 from infra.ports import Fenced, JournalMessage, JournalUnavailable, PeerLost
 from infra.read_model.rows import decode_fill, decode_order, decode_step, decode_trade
 from infra.read_model.store import HistoryUnavailable
@@ -39,6 +41,7 @@ from tests.support.memory_journal import MemoryJournal, MemorySnapshots
 
 ADMIN_KEY = "the-administrators-key"
 DEMO_KEY = "the-demo-key"
+DEMO_SECRET = "the-demo-secret"
 DEMO_FUNDS = {"USDT": 100_000 * 10**8, "BTC": 10 * 10**8}
 
 BTC_USDT = Instrument("BTC", "USDT", 8, 8, 2, 5, min_notional=5 * 10**8, feed=True)
@@ -308,6 +311,7 @@ class LocalExchange:
             "bus": self.bus,
             "history": self.history,
             "clock": self.world.clock,
+            "unseal": unseal,
             "admin_key": ADMIN_KEY,
             "demo_funds": DEMO_FUNDS,
             "command_timeout_s": 2.0,
@@ -322,12 +326,21 @@ class LocalExchange:
             demo_name="demo",
             demo_funds=DEMO_FUNDS,
             demo_values={"USDT": DEMO_FUNDS["USDT"]},
-            demo_secret=Secret(DEMO_KEY, "demo secret", b"sealed"),
+            demo_secret=sealed(DEMO_KEY, DEMO_SECRET),
         )
 
     def _new_secret(self) -> Secret:
         number = next(self._secrets)
-        return Secret(f"key {number}", f"secret {number}", b"sealed")
+        return sealed(f"key-{number}", f"secret-{number}")
+
+
+def sealed(api_key: str, api_secret: str) -> Secret:
+    """Return a key, sealed as `unseal` opens it."""
+    return Secret(api_key, api_secret, msgspec.json.encode(ApiKey(api_key, api_secret)))
+
+
+def unseal(envelope: bytes) -> ApiKey:
+    return msgspec.json.decode(envelope, type=ApiKey)
 
 
 def _leave(why: Departure, detail: str) -> NoReturn:

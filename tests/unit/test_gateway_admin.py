@@ -151,7 +151,7 @@ async def test_a_bad_account_names_its_field(api: Api, body: dict[str, object], 
 async def test_more_keys_are_made_for_an_account(api: Api) -> None:
     made = await api.admin.post("/accounts/1/keys", {"permissions": ["read", "read"]}, 201)
     keys = await api.admin.get("/accounts/1/keys")
-    assert {"key_id": made["key_id"], "account": 1, "permissions": ["read"]} in keys
+    assert {"key_id": made["key_id"], "account": 1, "permissions": ["read"], "kind": "hmac"} in keys
     await api.admin.post("/accounts/9/keys", {"permissions": ["read"]}, 404)
     for permissions in ([], ["admin"], "read"):
         error = await api.admin.post("/accounts/1/keys", {"permissions": permissions}, 400)

@@ -22,7 +22,8 @@ ADMIN_ROUTES = {
     ("DELETE", "/admin/tickers/{symbol:str}/price"), ("DELETE", "/admin/tickers/{symbol:str}/{quote:str}/price"),
     ("PATCH", "/admin/balance/{asset:str}"), ("DELETE", "/admin/data"), ("GET", "/accounts"), ("POST", "/accounts"),
     ("GET", "/accounts/{account:int}/keys"), ("POST", "/accounts/{account:int}/keys"),
-    ("DELETE", "/keys/{key_id:str}"), ("POST", "/instruments"),
+    ("DELETE", "/keys/{key_id:str}"), ("POST", "/instruments"), ("POST", "/admin/maintenance"),
+    ("GET", "/admin/maintenance"),
 }  # fmt: skip
 
 
