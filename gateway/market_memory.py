@@ -101,6 +101,11 @@ class MarketMemory:
         view = self.ticker(instrument)
         return UNKNOWN if view is None else _quote_of(view, instrument)
 
+    def is_awake(self, symbol: str) -> bool:
+        """Whether the book of a symbol spoke lately."""
+        market = self._market.get(symbol)
+        return market is not None and self._is_fresh(market)
+
     def silent_feeds(self, instruments: Iterable[Instrument]) -> list[str]:
         """Return the symbols with a feed of which nothing was heard lately."""
         return [
