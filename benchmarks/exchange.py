@@ -81,13 +81,18 @@ class Exchange:
 
     def create_account(self, name: str, funds: dict[str, str]) -> str:
         """Create an account; return its key once its funds are there."""
-        key: str = self.ask("POST", "/accounts", {"name": name, "funds": funds})["api_key"]
+        return self.create_key(name, funds)[0]
+
+    def create_key(self, name: str, funds: dict[str, str]) -> tuple[str, str]:
+        """Create an account; return its key and the key's secret once its funds are there."""
+        made = self.ask("POST", "/accounts", {"name": name, "funds": funds})
+        key: str = made["api_key"]
 
         def is_funded() -> bool:
             return self.try_to_ask("GET", "/balance", key=key).status == 200 and self._has_money(key)
 
         wait_for(is_funded, 20.0)
-        return key
+        return key, made["api_secret"]
 
     def processes(self) -> dict[int, str]:
         """Return all processes of the exchange, pid to command line."""

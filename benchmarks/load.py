@@ -31,6 +31,7 @@ class Request(msgspec.Struct):
     body: str = ""
     expected: str = ""
     times: int = 1
+    key_header: str = "x-api-key"
 
 
 class Plan(msgspec.Struct):
@@ -172,7 +173,7 @@ class _Client(asyncio.Protocol):
 def _encoded(request: Request) -> bytes:
     lines = [f"{request.method} {request.path} HTTP/1.1", "host: localhost"]
     if request.key:
-        lines.append(f"x-api-key: {request.key}")
+        lines.append(f"{request.key_header}: {request.key}")
     if request.body:
         lines += ["content-type: application/json", f"content-length: {len(request.body)}"]
     return ("\r\n".join(lines) + "\r\n\r\n" + request.body).encode()

@@ -44,7 +44,7 @@ class Bench(NamedTuple):
 
 def limit_order(index: int, symbol: str = RESTING) -> Order:
     """Return a limit buy that rests, at one of a hundred prices."""
-    price = f"{1_000 + index % 100}.00"
+    price = f"{20_000 + index % 100}.00"
     return {"symbol": symbol, "side": "buy", "type": "limit", "amount": f"0.{1_000 + index:05}", "limit_price": price}
 
 
