@@ -14,20 +14,40 @@ import msgspec
 
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.messages.commands import Balance
-from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, OrderType, Side, Trade
-from mockexchange.money import RATE_SCALE, to_text
+from mockexchange.messages.orders import (
+    Fill,
+    Order,
+    OrderStatus,
+    OrderStep,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    Trade,
+)
+from mockexchange.messages.refusals import RejectReason
+from mockexchange.money import RATE_SCALE, to_text, to_units
 
 # Indexed by the members' integer values: a tuple is read several times faster than a dictionary of enum members.
 SIDE_NAMES: Final = ("", "buy", "sell")
-TYPE_NAMES: Final = ("", "limit", "market")
+TYPE_NAMES: Final = ("", "limit", "market", "stop_loss", "stop_loss_limit", "take_profit", "take_profit_limit")
 TIME_IN_FORCE_NAMES: Final = ("", "GTC", "IOC", "FOK")
+PREVENTION_NAMES: Final = ("none", "expire_taker", "expire_maker", "expire_both")
 STATUS_NAMES: Final = ("new", "new", "partially_filled", "filled", "canceled", "rejected")
 
 NS_PER_MS: Final = 1_000_000
 
 _BUY: Final = Side.BUY
-_LIMIT: Final = OrderType.LIMIT
 _CANCELED: Final = OrderStatus.CANCELED
+_REASONS: Final = {reason.value: reason for reason in RejectReason}
+_STATUSES: Final = {
+    "new": OrderStatus.NEW,
+    "partially_filled": OrderStatus.PARTIALLY_FILLED,
+    "filled": OrderStatus.FILLED,
+    "canceled": OrderStatus.CANCELED,
+    "partially_canceled": OrderStatus.CANCELED,
+    "rejected": OrderStatus.REJECTED,
+}
 _LAST_OPEN: Final = OrderStatus.PARTIALLY_FILLED
 
 
@@ -52,7 +72,8 @@ class OrderView(msgspec.Struct):
     `price` and `average` are the volume-weighted average of its fills: exact at the instrument's price decimals, or
     rounded to the quote asset's. Money really held is `hold_left` of `hold_currency`; `reserved_notion_left` is
     its value in the quote asset, which a market sell does not know. No fee is ever booked in advance, since it comes
-    out of what is received.
+    out of what is received. `ts_trigger` is when a conditional order reached its stop price; `prevention` is of trades
+    with the account's own orders.
     """
 
     id: str
@@ -91,6 +112,12 @@ class OrderView(msgspec.Struct):
     reason: str | None
     history_count: int
     sequence: int
+    stop_price: str | None
+    ts_trigger: int | None
+    prevention: str
+    list_id: str | None
+    list_client_order_id: str | None
+    replaces: str | None
     history: dict[str, StepView] | msgspec.UnsetType = msgspec.UNSET
 
 
@@ -251,7 +278,7 @@ def order_view(order: Order, instrument: Instrument) -> OrderView:
         order.is_post_only,
         to_text(quantity, quantity_scale) if quantity else None,
         to_text(order.quote_amount, quote_scale) if order.quote_amount else None,
-        to_text(order.price, instrument.price_scale) if order.order_type is _LIMIT else None,
+        to_text(order.price, instrument.price_scale) if order.price else None,
         status_name(order.status, filled),
         to_text(filled, quantity_scale),
         to_text(left, quantity_scale) if quantity else None,
@@ -277,6 +304,54 @@ def order_view(order: Order, instrument: Instrument) -> OrderView:
         reason.value if reason is not None else None,
         order.steps,
         order.sequence,
+        to_text(order.stop_price, instrument.price_scale) if order.stop_price else None,
+        order.triggered_ns // NS_PER_MS if order.triggered_ns else None,
+        PREVENTION_NAMES[order.prevention],
+        str(order.list_id) if order.list_id else None,
+        order.list_client_order_id or None,
+        str(order.replaces) if order.replaces else None,
+    )
+
+
+def order_of(view: OrderView, instrument: Instrument) -> Order:
+    """Return the order that is shown, but for what is not: its commands, its deadline, and less than milliseconds."""
+    is_buy = view.side == SIDE_NAMES[_BUY]
+    hold_scale, fee_scale = instrument.quote_scale, instrument.base_scale
+    if not is_buy:
+        hold_scale, fee_scale = instrument.base_scale, instrument.quote_scale
+    return Order(
+        order_id=int(view.id),
+        account=view.account,
+        symbol=view.symbol,
+        side=_BUY if is_buy else Side.SELL,
+        order_type=OrderType(TYPE_NAMES.index(view.type)),
+        time_in_force=TimeInForce(TIME_IN_FORCE_NAMES.index(view.time_in_force)),
+        is_post_only=view.post_only,
+        quantity=to_units(view.amount or 0, instrument.quantity_scale),
+        price=to_units(view.limit_price or 0, instrument.price_scale),
+        quote_amount=to_units(view.quote_amount or 0, instrument.quote_scale),
+        command_id="",
+        client_order_id=view.client_order_id or "",
+        hold=to_units(view.initial_hold, hold_scale),
+        hold_left=to_units(view.hold_left, hold_scale),
+        maker_rate=to_units(view.maker_fee_rate, RATE_SCALE),
+        taker_rate=to_units(view.fee_rate, RATE_SCALE),
+        created_ns=view.ts_create * NS_PER_MS,
+        updated_ns=view.ts_update * NS_PER_MS,
+        status=_STATUSES[view.status],
+        filled=to_units(view.actual_filled, instrument.quantity_scale),
+        filled_quote=to_units(view.actual_notion, instrument.quote_scale),
+        fee=to_units(view.actual_fee, fee_scale),
+        finished_ns=(view.ts_finish or 0) * NS_PER_MS,
+        reason=_REASONS[view.reason] if view.reason else None,
+        sequence=view.sequence,
+        steps=view.history_count,
+        stop_price=to_units(view.stop_price or 0, instrument.price_scale),
+        triggered_ns=(view.ts_trigger or 0) * NS_PER_MS,
+        prevention=SelfTradePrevention(PREVENTION_NAMES.index(view.prevention)),
+        list_id=int(view.list_id or 0),
+        list_client_order_id=view.list_client_order_id or "",
+        replaces=int(view.replaces or 0),
     )
 
 
@@ -323,6 +398,28 @@ def fill_view(fill: Fill, instrument: Instrument) -> FillView:
         "maker" if fill.is_maker else "taker",
         fill.time_ns // NS_PER_MS,
         fill.sequence,
+    )
+
+
+def fill_of(view: FillView, instrument: Instrument) -> Fill:
+    """Return the fill that is shown, but for less than milliseconds."""
+    is_buy = view.side == SIDE_NAMES[_BUY]
+    quantity = to_units(view.amount, instrument.quantity_scale)
+    return Fill(
+        trade_id=view.trade_id,
+        order_id=int(view.order_id),
+        account=view.account,
+        symbol=view.symbol,
+        side=_BUY if is_buy else Side.SELL,
+        price=to_units(view.price, instrument.price_scale),
+        quantity=quantity,
+        base_amount=instrument.base_amount(quantity),
+        quote_amount=to_units(view.notion, instrument.quote_scale),
+        fee=to_units(view.fee, instrument.base_scale if is_buy else instrument.quote_scale),
+        is_maker=view.liquidity == "maker",
+        time_ns=view.time * NS_PER_MS,
+        client_order_id=view.client_order_id or "",
+        sequence=view.sequence,
     )
 
 

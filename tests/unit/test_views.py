@@ -12,7 +12,17 @@ import pytest
 from mockexchange import views
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.messages.commands import Balance
-from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, OrderType, Side, TimeInForce, Trade
+from mockexchange.messages.orders import (
+    Fill,
+    Order,
+    OrderStatus,
+    OrderStep,
+    OrderType,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+    Trade,
+)
 from mockexchange.messages.refusals import RejectReason
 from mockexchange.money import to_units
 
@@ -231,3 +241,27 @@ def test_history_counts_down_what_remains() -> None:
     assert history["1"].actual_filled == "0.01500"
     assert history["1"].reserved_notion_left == "300.00050000"
     assert history["2"].comment == "canceled by the user"
+
+
+def test_a_shown_order_is_read_back_as_it_was() -> None:
+    order = buy(
+        status=OrderStatus.CANCELED,
+        reason=RejectReason.SELF_TRADE,
+        order_type=OrderType.STOP_LOSS_LIMIT,
+        stop_price=6_000_000,
+        triggered_ns=TIME_NS,
+        prevention=SelfTradePrevention.EXPIRE_BOTH,
+        list_id=1025,
+        list_client_order_id="both",
+        replaces=1,
+        finished_ns=TIME_NS + 2_000_000,
+        command_id="",
+    )
+    for side in (order, msgspec.structs.replace(order, side=Side.SELL)):
+        shown = msgspec.json.decode(msgspec.json.encode(views.order_view(side, BTC_USDT)), type=views.OrderView)
+        assert views.order_of(shown, BTC_USDT) == side
+
+
+def test_a_shown_fill_is_read_back_as_it_was() -> None:
+    for fill in (a_fill(), a_fill(side=Side.SELL, is_maker=True, client_order_id="")):
+        assert views.fill_of(views.fill_view(fill, BTC_USDT), BTC_USDT) == fill
