@@ -144,7 +144,7 @@ class Fold:
             Transfer(event.command_id, kind, event.asset, event.amount, event.cause, self.time_ns, self.sequence),
             self.ledger.limits.transfers,
         )
-        self._balance_changed(account, event.cause, balance)
+        self._balance_changed(account, event.cause, balance, amount=amount)
 
     def _starting_funds(self, account: Account, event: Deposited | Withdrawn | Adjusted) -> None:
         if account.funds_due.pop(event.asset, None) != event.amount:
@@ -303,12 +303,25 @@ class Fold:
             order.finished_ns = self.time_ns
             account.close(order, self.ledger.limits.closed_orders)
         account.number += 1
-        self.changes.append(OrderChanged(account.account, account.number, self.sequence, order, step))
+        self.changes.append(
+            OrderChanged(
+                account.account,
+                account.number,
+                self.sequence,
+                order,
+                step,
+                order.steps,
+                order.filled,
+                order.filled_quote,
+            )
+        )
 
-    def _balance_changed(self, account: Account, cause: str, *balances: Balance) -> None:
+    def _balance_changed(self, account: Account, cause: str, *balances: Balance, amount: int = 0) -> None:
         account.number += 1
         shown = [Balance(balance.asset, balance.free, balance.held) for balance in balances]
-        self.changes.append(BalanceChanged(account.account, account.number, self.sequence, shown, cause))
+        self.changes.append(
+            BalanceChanged(account.account, account.number, self.sequence, shown, cause, self.time_ns, amount)
+        )
 
 
 def starting_funds_command(asset: str) -> str:

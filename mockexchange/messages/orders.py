@@ -191,7 +191,10 @@ class Fill(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class OrderStep(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One change of an order, for its history. Amounts are those of this step alone, units as in `Order`."""
+    """One change of an order, for its history. Amounts are those of this step alone, units as in `Order`.
+
+    A step that amended the order has the quantity and the client order id that it had before.
+    """
 
     time_ns: int
     status: OrderStatus
@@ -201,6 +204,8 @@ class OrderStep(msgspec.Struct, array_like=True, frozen=True, gc=False):
     fee: int = 0
     hold_left: int = 0
     reason: RejectReason | None = None
+    amended_from: int = 0
+    amended_client_order_id: str = ""
 
 
 class Trade(msgspec.Struct, array_like=True, frozen=True):
