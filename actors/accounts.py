@@ -19,7 +19,7 @@ from typing import Final
 
 import msgspec
 
-from actors.account_stream import publish_account_event
+from actors.account_stream import publish_account_events
 from actors.book_channel import BookChannel
 from actors.runtime import (
     MAX_RECORD_BYTES,
@@ -504,8 +504,8 @@ class AccountsShell:
         """Publish what happened to accounts, and answer who waited for it."""
         decided: dict[int, Order] = {}
         fills: dict[int, list[Fill]] = {}
+        publish_account_events(self._world.bus, self.ledger.registry, events)
         for event in events:
-            publish_account_event(self._world.bus, self.ledger.registry, event)
             if isinstance(event, OrderChanged):
                 decided[event.order.order_id] = event.order
             elif isinstance(event, Filled):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from actors.account_stream import publish_account_event
+from actors.account_stream import publish_account_events
 from actors.writers.history_fold import is_clearing
 from infra.ports import JournalMessage
 from mockexchange.ledger import Filled, Ledger, OrderChanged
@@ -141,13 +141,13 @@ def _fold_record(truth: Truth, recorder: _Recorder, message: JournalMessage, rec
 
 def _fold_into(truth: Truth, recorder: _Recorder, ledger: Ledger, message: JournalMessage, record: Record) -> None:
     events = ledger.apply(message.sequence, message.subject, record)
+    publish_account_events(recorder, ledger.registry, events)  # type: ignore[arg-type]
     touched: dict[int, int] = {}
     for event in events:
         expected = touched.get(event.account) or _last_number(truth, event.account)
         if event.number != expected + 1:
             truth.violations.append(f"account {event.account} has event {event.number} after {expected}")
         touched[event.account] = event.number
-        publish_account_event(recorder, ledger.registry, event)  # type: ignore[arg-type]
         if isinstance(event, OrderChanged):
             _note_order(truth, message.sequence, event.order)
         elif isinstance(event, Filled):
