@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from mockexchange.instruments import Asset, Instrument
+from mockexchange.ledger.changes import BalanceChanged
 from mockexchange.messages.commands import Balance
 from mockexchange.messages.orders import (
     Fill,
@@ -211,12 +212,15 @@ class AccountFill(msgspec.Struct):
 
 
 class AccountBalance(msgspec.Struct):
-    """Payload of `account.<id>.balance`."""
+    """Payload of `account.<id>.balance`; `amount` is what a transfer moved, null where an order was the cause."""
 
     account: int
     number: int
     sequence: int
     balances: list[BalanceView]
+    cause: str
+    amount: str | None
+    time: int
 
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -512,9 +516,9 @@ def encode_account_fill(fill: Fill, instrument: Instrument, number: int, sequenc
     return _encode(AccountFill(fill.account, number, sequence, fill_view(fill, instrument)))
 
 
-def encode_account_balance(
-    account: int, balances: Iterable[Balance], assets: Mapping[str, Asset], number: int, sequence: int
-) -> bytes:
+def encode_account_balance(change: BalanceChanged, assets: Mapping[str, Asset]) -> bytes:
     """Encode the payload of `account.<id>.balance`."""
-    shown = [balance_view(balance, assets[balance.asset].scale) for balance in balances]
-    return _encode(AccountBalance(account, number, sequence, shown))
+    shown = [balance_view(balance, assets[balance.asset].scale) for balance in change.balances]
+    amount = to_text(change.amount, assets[change.balances[0].asset].scale) if change.amount else None
+    time_ms = change.time_ns // NS_PER_MS
+    return _encode(AccountBalance(change.account, change.number, change.sequence, shown, change.cause, amount, time_ms))

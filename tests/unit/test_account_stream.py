@@ -11,7 +11,7 @@ from tests.support.heard_bus import HeardBus
 
 
 def told_of_a_sweep(tif: TimeInForce) -> list[dict[str, object]]:
-    """Return the orders told when a buy takes two levels of another account in one record."""
+    """Return the changes told when a buy takes two levels of another account in one record."""
     exchange = Exchange(shards=1)
     exchange.create_account(1, BTC=10 * BTC)
     exchange.create_account(2, USDT=1_000_000 * USDT)
@@ -24,30 +24,23 @@ def told_of_a_sweep(tif: TimeInForce) -> list[dict[str, object]]:
     bus = HeardBus()
     while changes := shard.fold(1):
         publish_account_events(bus, shard.ledger.registry, changes)
-    return [json.loads(payload)["order"] for payload in bus.payloads("account.2.orders")]
+    return [json.loads(payload)["change"] for payload in bus.payloads("account.2.orders")]
 
 
-def test_each_message_shows_the_order_as_its_step_left_it() -> None:
+def test_each_message_tells_of_its_step_what_had_traded_after_it() -> None:
     accepted, first, second = told_of_a_sweep(TimeInForce.GTC)
-    assert [order["status"] for order in (accepted, first, second)] == ["new", "partially_filled", "partially_filled"]
-    assert [order["actual_filled"] for order in (accepted, first, second)] == ["0.00000", "0.01000", "0.03000"]
-    assert [order["actual_notion"] for order in (accepted, first, second)] == [
+    assert [change["status"] for change in (accepted, first, second)] == ["new", "partially_filled", "partially_filled"]
+    assert [change["filled"] for change in (accepted, first, second)] == ["0.00000", "0.01000", "0.03000"]
+    assert [change["filled_notion"] for change in (accepted, first, second)] == [
         "0.00000000",
         "600.00000000",
         "1800.02000000",
     ]
-    assert [order["history_count"] for order in (accepted, first, second)] == [1, 2, 3]
-    assert accepted["hold_left"] == accepted["initial_hold"] == "3000.05000000"
+    assert [change["number"] for change in (accepted, first, second)] == [1, 2, 3]
 
 
-def test_what_ends_an_order_is_not_shown_before() -> None:
+def test_what_ends_an_order_is_told_with_the_last_step_alone() -> None:
     accepted, first, second, canceled = told_of_a_sweep(TimeInForce.IOC)
-    assert [order["status"] for order in (accepted, first, second, canceled)] == [
-        "new",
-        "partially_filled",
-        "partially_filled",
-        "partially_canceled",
-    ]
-    assert [order["ts_finish"] is None for order in (accepted, first, second, canceled)] == [True, True, True, False]
-    assert [order["reason"] for order in (accepted, second, canceled)] == [None, None, "no_liquidity"]
-    assert canceled["actual_filled"] == second["actual_filled"] == "0.03000"
+    assert [change["reason"] for change in (accepted, first, second, canceled)] == [None, None, None, "no_liquidity"]
+    assert canceled["filled"] == second["filled"] == "0.03000"
+    assert canceled["quantity"] == "0.00000"

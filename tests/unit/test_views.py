@@ -11,6 +11,7 @@ import pytest
 
 from mockexchange import views
 from mockexchange.instruments import Asset, Instrument
+from mockexchange.ledger.changes import BalanceChanged, OrderChanged
 from mockexchange.messages.commands import Balance
 from mockexchange.messages.orders import (
     Fill,
@@ -116,27 +117,69 @@ PAYLOADS = {
     "market_depth": views.encode_depth(
         BTC_USDT, 102, 105, bids=[(6_000_010, 120_000)], asks=[(6_000_020, 0)], time_ns=TIME_NS
     ),
-    "account_order": views.encode_account_order(buy(), BTC_USDT, 12, 4711),
-    "account_order_rejected": views.encode_account_order(
-        sell(
-            order_type=OrderType.MARKET,
-            price=0,
-            client_order_id="",
-            status=OrderStatus.REJECTED,
-            reason=RejectReason.PRICE_STALE,
-            filled=0,
-            filled_quote=0,
-            fee=0,
-            hold_left=0,
-            finished_ns=TIME_NS,
+    "account_order": views.encode_account_order(
+        OrderChanged(1, 12, 4711, buy(), OrderStep(TIME_NS, OrderStatus.NEW, hold_left=120_000_200_000), 1, 0, 0),
+        BTC_USDT,
+    ),
+    "account_order_traded": views.encode_account_order(
+        OrderChanged(
+            1,
+            13,
+            4711,
+            buy(),
+            OrderStep(TIME_NS, OrderStatus.PARTIALLY_FILLED, 6_000_000, 400, 24_000_000_000, 400, 96_000_160_000),
+            2,
+            400,
+            24_000_000_000,
         ),
         BTC_USDT,
-        13,
-        4712,
+    ),
+    "account_order_amended": views.encode_account_order(
+        OrderChanged(
+            1,
+            14,
+            4712,
+            buy(quantity=1_500, amended_by="g:1"),
+            OrderStep(TIME_NS, OrderStatus.PARTIALLY_FILLED, amended_from=2_000, amended_client_order_id="mine"),
+            4,
+            1_000,
+            60_000_000_000,
+        ),
+        BTC_USDT,
+    ),
+    "account_order_rejected": views.encode_account_order(
+        OrderChanged(
+            1,
+            13,
+            4712,
+            sell(
+                order_type=OrderType.MARKET,
+                price=0,
+                client_order_id="",
+                status=OrderStatus.REJECTED,
+                reason=RejectReason.PRICE_STALE,
+                filled=0,
+                filled_quote=0,
+                fee=0,
+                hold_left=0,
+                finished_ns=TIME_NS,
+            ),
+            OrderStep(TIME_NS, OrderStatus.REJECTED, reason=RejectReason.PRICE_STALE),
+            1,
+            0,
+            0,
+        ),
+        BTC_USDT,
     ),
     "account_fill": views.encode_account_fill(a_fill(), BTC_USDT, 13, 4711),
     "account_balance": views.encode_account_balance(
-        1, [Balance("BTC", 999_000, 0), Balance("USDT", 9_900_000_000, 100_000_000)], ASSETS, 14, 4711
+        BalanceChanged(
+            1, 14, 4711, [Balance("BTC", 999_000, 0), Balance("USDT", 9_900_000_000, 100_000_000)], "filled", TIME_NS
+        ),
+        ASSETS,
+    ),
+    "account_balance_deposited": views.encode_account_balance(
+        BalanceChanged(1, 15, 4713, [Balance("BTC", 1_999_000, 0)], "deposit", TIME_NS, 1_000_000), ASSETS
     ),
 }
 
