@@ -13,7 +13,8 @@ from typing import Final
 import msgspec
 
 from mockexchange.instruments import Asset, Instrument
-from mockexchange.ledger.changes import BalanceChanged
+from mockexchange.ledger.changes import BalanceChanged, OrderChanged
+from mockexchange.ledger.changes import BalanceChanged, OrderChanged
 from mockexchange.messages.commands import Balance
 from mockexchange.messages.orders import (
     Fill,
@@ -193,13 +194,35 @@ class DepthView(msgspec.Struct):
     time: int
 
 
+class ChangeView(msgspec.Struct):
+    """One step of an order: what it traded by it, and in `filled` and `filled_notion` what it had traded after it.
+
+    `number` counts the steps. A step that amended the order says in `amended_from` and `amended_client_order_id` what
+    these were before.
+    """
+
+    number: int
+    status: str
+    time: int
+    price: str | None
+    quantity: str
+    notion: str
+    fee: str
+    filled: str
+    filled_notion: str
+    reason: str | None
+    amended_from: str | None
+    amended_client_order_id: str | None
+
+
 class AccountOrder(msgspec.Struct):
-    """Payload of `account.<id>.orders`."""
+    """Payload of `account.<id>.orders`: the order after the whole record, and the step of it that this tells of."""
 
     account: int
     number: int
     sequence: int
     order: OrderView
+    change: ChangeView
 
 
 class AccountFill(msgspec.Struct):
@@ -506,9 +529,50 @@ def encode_depth(
     return _encode(DepthView(instrument.symbol, first_update_id, last_update_id, shown_bids, shown_asks, time_ms))
 
 
-def encode_account_order(order: Order, instrument: Instrument, number: int, sequence: int) -> bytes:
+def change_view(change: OrderChanged, instrument: Instrument) -> ChangeView:
+    """Show a step of an order as it was, whatever became of the order since."""
+    step = change.step
+    fee_scale = instrument.base_scale if change.order.side is _BUY else instrument.quote_scale
+    return ChangeView(
+        change.ordinal,
+        status_name(step.status, change.filled),
+        step.time_ns // NS_PER_MS,
+        to_text(step.price, instrument.price_scale) if step.price else None,
+        to_text(step.quantity, instrument.quantity_scale),
+        to_text(step.quote_amount, instrument.quote_scale),
+        to_text(step.fee, fee_scale),
+        to_text(change.filled, instrument.quantity_scale),
+        to_text(change.filled_quote, instrument.quote_scale),
+        step.reason.value if step.reason is not None else None,
+        to_text(step.amended_from, instrument.quantity_scale) if step.amended_from else None,
+        step.amended_client_order_id or None,
+    )
+
+
+def change_view(change: OrderChanged, instrument: Instrument) -> ChangeView:
+    """Show a step of an order as it was, whatever became of the order since."""
+    step = change.step
+    fee_scale = instrument.base_scale if change.order.side is _BUY else instrument.quote_scale
+    return ChangeView(
+        change.ordinal,
+        status_name(step.status, change.filled),
+        step.time_ns // NS_PER_MS,
+        to_text(step.price, instrument.price_scale) if step.price else None,
+        to_text(step.quantity, instrument.quantity_scale),
+        to_text(step.quote_amount, instrument.quote_scale),
+        to_text(step.fee, fee_scale),
+        to_text(change.filled, instrument.quantity_scale),
+        to_text(change.filled_quote, instrument.quote_scale),
+        step.reason.value if step.reason is not None else None,
+        to_text(step.amended_from, instrument.quantity_scale) if step.amended_from else None,
+        step.amended_client_order_id or None,
+    )
+
+
+def encode_account_order(change: OrderChanged, instrument: Instrument) -> bytes:
     """Encode the payload of `account.<id>.orders`."""
-    return _encode(AccountOrder(order.account, number, sequence, order_view(order, instrument)))
+    shown, step = order_view(change.order, instrument), change_view(change, instrument)
+    return _encode(AccountOrder(change.account, change.number, change.sequence, shown, step))
 
 
 def encode_account_fill(fill: Fill, instrument: Instrument, number: int, sequence: int) -> bytes:
