@@ -16,6 +16,7 @@ import msgspec
 
 from actors.book_feed import FeedLink
 from actors.book_market import MarketPublisher
+from actors.book_orders import undecided
 from actors.runtime import (
     Departure,
     Tenure,
@@ -29,7 +30,8 @@ from actors.runtime import (
 )
 from infra.ports import JournalUnavailable, Snapshot
 from mockexchange.instruments import Instrument
-from mockexchange.matching.book import DEFAULT_LIMITS, BookLimits, OrderBook
+from mockexchange.matching.book import DEFAULT_LIMITS, OrderBook
+from mockexchange.matching.floor import BookLimits
 from mockexchange.messages.channel import (
     BookAnswer,
     BookRequest,
@@ -48,7 +50,6 @@ from mockexchange.messages.codec import (
     decode_book_request,
     decode_delivery,
     decode_registry_record,
-    decode_reserved,
     encode,
 )
 from mockexchange.messages.events import (
@@ -58,6 +59,7 @@ from mockexchange.messages.events import (
     BookEvent,
     BookOpened,
     BookRecord,
+    OrderReserved,
 )
 from mockexchange.messages.market import MarketSilent, MarketUpdate
 from mockexchange.messages.orders import Trade
@@ -322,23 +324,30 @@ class OrderBookShell:
         self._used_at = self._world.clock.monotonic()
         self.counters["deliveries"] += 1
         last = self.book.applied.get(delivery.shard, Applied(0, 0, 0)).last_order_id
-        for raw in delivery.orders:
-            order = decode_reserved(raw)
-            if order.order_id <= last:
-                continue
-            last = order.order_id
-            self.counters["orders"] += 1
+        for orders in undecided(delivery, last):
+            last = orders[-1].order_id
             self._move_channel(step, delivery, delivery.number - 1, last)
-            # The clock is asked for each order, since the records before it took their time.
-            now_ns = self._world.clock.now_ns()
-            step = await self._settle(step, self.book.place(order, delivery.shard, now_ns))
+            step = await self._place(step, orders, delivery.shard)
         for cancel in delivery.cancels:
             # Whoever asked was told that it may be done until then, and goes by what is there afterwards.
             if not cancel.deadline_ns or self._world.clock.now_ns() <= cancel.deadline_ns:
                 step = await self._settle(step, self.book.cancel(cancel, delivery.shard))
+        for amend in delivery.amends:
+            now_ns = self._world.clock.now_ns()
+            step = await self._settle(step, self.book.amend(amend, delivery.shard, now_ns))
         self._move_channel(step, delivery, delivery.number, last)
         step.deliveries.append(receipt)
         return step
+
+    async def _place(self, step: _Step, orders: list[OrderReserved], shard: int) -> _Step:
+        """Decide an order, or both of a list, of which no record tells only one."""
+        self.counters["orders"] += len(orders)
+        # The clock is asked for each order, since the records before it took their time.
+        now_ns = self._world.clock.now_ns()
+        if len(orders) == 1:
+            return await self._settle(step, self.book.place(orders[0], shard, now_ns))
+        first, second = orders
+        return await self._settle(step, self.book.place_list(first, second, shard, now_ns))
 
     def _place_in_channel(self, delivery: Delivery) -> Receipt | None:
         """Return what is wrong with a call's place in its channel, DONE for a repetition, None when it is next."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from mockexchange.instruments import Instrument
 from mockexchange.matching.house import HouseSide
+from mockexchange.matching.lists import cancel_with_partner, leave_list, need_of
 from mockexchange.matching.queues import BookOrder
-from mockexchange.matching.taking import Plan, Taker
+from mockexchange.matching.taking import Offer, Plan, Taker
 from mockexchange.messages.events import BookEvent, FillSide, OrderFilled, TradeIdsReserved
 from mockexchange.messages.orders import HOUSE, Side
+from mockexchange.messages.refusals import RejectReason
 from mockexchange.money import fee_of
 
 
@@ -55,13 +57,19 @@ class FillWriter:
         The last fill of an order that is complete says so by `remaining` 0 and releases what is left of its hold.
         """
         matches, rest = plan
-        last = len(matches) - 1 if rest is None else -1
+        last = _last_fill(matches) if rest is None else -1
         side, is_buy = taker.side, taker.is_buy
         for index, (price, quantity, level, maker) in enumerate(matches):
+            if quantity == 0:
+                assert maker is not None
+                events += cancel_with_partner(maker, "", RejectReason.SELF_TRADE, maker.hold)
+                continue
             base = quantity * self._base_factor
             quote = price * quantity * self._quote_factor
             taker_side = self._taker_side(taker, price, quantity, is_last=index == last)
             if maker is not None:
+                if maker.partner is not None:
+                    self.leave_list(maker, events)
                 maker_side = _maker_side(maker, maker.remaining - quantity, quote if is_buy else base)
             else:
                 assert level is not None
@@ -69,6 +77,14 @@ class FillWriter:
                 maker_side = _house_side(taker.shard)
             trade_id = self._trade_ids.draw(events)
             events.append(OrderFilled(trade_id, price, quantity, base, quote, side, taker_side, maker_side, 0))
+
+    def leave_list(self, order: BookOrder, events: list[BookEvent]) -> int:
+        """Let an order that is about to trade go on without its partner; return what it holds then."""
+        return leave_list(order, self._base_factor, self._quote_factor, events)
+
+    def need_of(self, order: BookOrder, quantity: int) -> int:
+        """Return what a quantity of an order has to hold, -1 for a buy at any price."""
+        return need_of(order, quantity, self._base_factor, self._quote_factor)
 
     def fill_resting(
         self, maker: BookOrder, remaining: int, quantity: int, cause: int, events: list[BookEvent]
@@ -112,6 +128,14 @@ class FillWriter:
             taker.hold = taker.remaining = 0
         fee = fee_of(received, taker.rate)
         return FillSide(taker.order_id, taker.account, taker.shard, fee, release, taker.remaining)
+
+
+def _last_fill(matches: list[Offer]) -> int:
+    """Return the index of the last match that is a fill."""
+    last = len(matches) - 1
+    while matches[last][1] == 0:
+        last -= 1
+    return last
 
 
 def _maker_side(maker: BookOrder, remaining: int, received: int) -> FillSide:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 from mockexchange.instruments import Instrument
 from mockexchange.matching.house import House, HouseSide
+from mockexchange.matching.lists import need_of
 from mockexchange.matching.prices import SortedPrices
 from mockexchange.matching.queues import BookOrder, BookSide, PriceLevel
 from mockexchange.matching.state import BookState
@@ -13,7 +14,7 @@ from mockexchange.messages.orders import OrderType, Side, TimeInForce
 
 
 def check_state(state: BookState, instrument: Instrument) -> None:
-    """Check the resting orders, their queues and their holds."""
+    """Check the resting and the waiting orders, their queues and their holds."""
     resting = 0
     for side, own in ((Side.BUY, state.bids), (Side.SELL, state.asks)):
         _check_prices(own.prices, set(own.levels))
@@ -25,8 +26,33 @@ def check_state(state: BookState, instrument: Instrument) -> None:
                     f"order {order.terms.order_id} rests but is not open"
                 )
                 _check_order(order, instrument)
-    assert resting == len(state.orders), f"{len(state.orders)} orders are open, {resting} rest"
+    _check_waiting(state, instrument)
+    waiting = len(state.waiting.orders)
+    assert resting + waiting == len(state.orders), f"{len(state.orders)} are open, {resting} rest, {waiting} wait"
     assert list(state.orders) == [order.terms.order_id for order in sorted(state.orders.values(), key=lambda o: o.age)]
+
+
+def _check_waiting(state: BookState, instrument: Instrument) -> None:
+    """Check that every order that waits stands in its ladder until the journal has reached it."""
+    waiting = state.waiting
+    for order_id, order in waiting.orders.items():
+        assert state.orders.get(order_id) is order, f"order {order_id} waits but is not open"
+        assert order.level is None, f"order {order_id} waits and rests"
+        assert order.terms.order_type.is_conditional, f"order {order_id} has nothing to wait for"
+        _check_hold(order, instrument)
+    due = set(waiting.reached)
+    assert due | set(waiting.seen) <= set(waiting.orders), "an order is due that does not wait"
+    for ladder in waiting.ladders:
+        assert all(lower < higher for lower, higher in pairwise(ladder.entries)), "a ladder is out of order"
+    standing = [
+        (entry[0] * ladder.sign, ladder.sign, entry[2]) for ladder in waiting.ladders for entry in ladder.entries
+    ]
+    expected = [
+        (order.terms.stop_price, waiting.ladder_of(order).sign, order_id)
+        for order_id, order in waiting.orders.items()
+        if order_id not in due
+    ]
+    assert sorted(standing) == sorted(expected), "the ladders do not hold the orders that wait"
 
 
 def _check_level(price: int, level: PriceLevel) -> int:
@@ -49,11 +75,19 @@ def _check_order(order: BookOrder, instrument: Instrument) -> None:
     assert terms.order_type is OrderType.LIMIT, f"order {terms.order_id} must not rest"
     assert terms.time_in_force is TimeInForce.GTC, f"order {terms.order_id} must not rest"
     assert 0 < order.remaining <= terms.quantity, f"order {terms.order_id} has {order.remaining} left"
-    if order.is_buy:
-        expected = instrument.quote_amount(order.price, order.remaining)
+    _check_hold(order, instrument)
+
+
+def _check_hold(order: BookOrder, instrument: Instrument) -> None:
+    """Check that an order holds what it needs, to the unit where that is certain, or its list does."""
+    needed = need_of(order, order.remaining, instrument.base_factor, instrument.quote_factor)
+    name = f"order {order.terms.order_id}"
+    assert order.hold >= 0, f"{name} holds {order.hold}"
+    if order.partner is None:
+        assert needed in (-1, order.hold), f"{name} holds {order.hold}, not {needed}"
     else:
-        expected = instrument.base_amount(order.remaining)
-    assert order.hold == expected, f"order {terms.order_id} holds {order.hold}, not {expected}"
+        assert order.partner.partner is order, f"{name} is not its partner's partner"
+        assert order.hold + order.partner.hold >= needed, f"the list of {name} holds less than {needed}"
 
 
 def _check_prices(prices: SortedPrices, expected: set[int]) -> None:

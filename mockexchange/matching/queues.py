@@ -13,9 +13,13 @@ from mockexchange.messages.orders import Side
 
 
 class BookOrder:
-    """An order the book has accepted. `remaining` is -1 for one by quote amount; `age` rises with acceptance."""
+    """An order the book has accepted.
 
-    __slots__ = ("age", "following", "hold", "is_buy", "level", "preceding", "price", "remaining", "terms")
+    `remaining` is -1 for one by quote amount; `age` rises with acceptance, and anew when the order is triggered, from
+    when on its terms are those of a limit or market order. `partner` is the other order of its list while that is open.
+    """
+
+    __slots__ = ("age", "following", "hold", "is_buy", "level", "partner", "preceding", "price", "remaining", "terms")
 
     def __init__(self, terms: OrderAccepted, remaining: int, hold: int, age: int) -> None:
         self.terms = terms
@@ -25,6 +29,7 @@ class BookOrder:
         self.hold = hold
         self.age = age
         self.level: PriceLevel | None = None
+        self.partner: BookOrder | None = None
         self.preceding: BookOrder | None = None
         self.following: BookOrder | None = None
 

@@ -12,16 +12,20 @@ from mockexchange.messages.market import Print
 class Step:
     """The events of one step of the book, and how many fills it may still make."""
 
-    __slots__ = ("_writer", "events", "fills_left")
+    __slots__ = ("_left_list", "_writer", "events", "fills_left")
 
     def __init__(self, writer: FillWriter, max_fills: int) -> None:
         self._writer = writer
         self.events: list[BookEvent] = []
         self.fills_left = max_fills
+        self._left_list: BookOrder | None = None
 
     def fill(self, order: BookOrder, remaining: int, quantity: int, cause: int) -> None:
         """Let the house take a quantity from a resting order, of which `remaining` is left then."""
         self.fills_left -= 1
+        if order.partner is not None and order is not self._left_list:
+            self._writer.leave_list(order, self.events)
+            self._left_list = order
         self._writer.fill_resting(order, remaining, quantity, cause, self.events)
 
 

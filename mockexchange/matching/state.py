@@ -12,33 +12,43 @@ import msgspec
 
 from mockexchange.matching.prices import BUY
 from mockexchange.matching.queues import BookOrder, BookSide
+from mockexchange.matching.triggers import Waiting
 from mockexchange.messages.events import (
+    AmendRejected,
     Applied,
     BookClosed,
     BookEvent,
     BookOpened,
     FillSide,
+    HoldMoved,
     OrderAccepted,
+    OrderAmended,
     OrderCanceled,
     OrderFilled,
     OrderRejected,
+    OrderTriggered,
     PriceOverridden,
     PriceReleased,
     TradeIdsReserved,
 )
 from mockexchange.messages.orders import OrderType, Side, TimeInForce
 
-SNAPSHOT_VERSION: Final = 1
+SNAPSHOT_VERSION: Final = 2
 _LIMIT: Final = OrderType.LIMIT
+_MARKET: Final = OrderType.MARKET
 _GTC: Final = TimeInForce.GTC
 
 
 class OrderState(msgspec.Struct, array_like=True, frozen=True):
-    """A resting order: as it was accepted, and what is left of it."""
+    """An open order: its terms, and what is left of it.
+
+    `reached` is the price that has reached the stop price of one that waits, 0 if none has.
+    """
 
     terms: OrderAccepted
     remaining: int
     hold: int
+    reached: int
 
 
 class OverrideState(msgspec.Struct, array_like=True, frozen=True):
@@ -50,7 +60,7 @@ class OverrideState(msgspec.Struct, array_like=True, frozen=True):
 
 
 class BookSnapshot(msgspec.Struct, array_like=True, frozen=True):
-    """All that the journal has made of a book. Orders stand in the order of their acceptance."""
+    """All that the journal has made of a book. Orders stand in the order of their age."""
 
     version: int
     applied: list[tuple[int, Applied]]
@@ -61,7 +71,7 @@ class BookSnapshot(msgspec.Struct, array_like=True, frozen=True):
 
 
 class BookState:
-    """Resting orders, how far the shards' channels are worked off, and what else the journal says.
+    """Resting and waiting orders, how far the shards' channels are worked off, and what else the journal says.
 
     `traded_price` is that of the last fill or override; in `last_price`, which is not journaled, prints count too.
     """
@@ -76,12 +86,14 @@ class BookState:
         "override",
         "trade_ids_until",
         "traded_price",
+        "waiting",
     )
 
     def __init__(self) -> None:
         self.orders: dict[int, BookOrder] = {}
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
+        self.waiting = Waiting()
         self.applied: dict[int, Applied] = {}
         self.trade_ids_until = 0
         self.traded_price = self.last_price = 0
@@ -106,25 +118,66 @@ class BookState:
                 self._fill(event)
             case OrderCanceled(order_id):
                 self._remove(self.orders[order_id])
-            case OrderRejected() | BookOpened() | BookClosed():
+            case OrderRejected() | BookOpened() | BookClosed() | AmendRejected():
                 pass
             case TradeIdsReserved(until):
                 self.trade_ids_until = until
             case PriceOverridden(price, bid_quantity, ask_quantity):
                 self.override = OverrideState(price, bid_quantity, ask_quantity)
-                self.traded_price = self.last_price = price
+                self._trade_at(price)
             case PriceReleased():
                 self.override = None
+            case OrderTriggered(order_id):
+                self._trigger(self.orders.pop(order_id))
+            case OrderAmended():
+                self._amend(self.orders[event.order_id], event)
+            case HoldMoved():
+                self._move_hold(event)
 
     def _accept(self, event: OrderAccepted) -> None:
         self._accepted += 1
         self._put(BookOrder(event, event.quantity or -1, event.hold, self._accepted))
 
-    def _put(self, order: BookOrder) -> None:
+    def _put(self, order: BookOrder, reached: int = 0) -> None:
         terms = order.terms
         self.orders[terms.order_id] = order
-        if terms.time_in_force is _GTC and terms.order_type is _LIMIT:
-            self._side_of(order).add(order)
+        if terms.order_type is _LIMIT:
+            if terms.time_in_force is _GTC:
+                self._side_of(order).add(order)
+        elif terms.order_type is not _MARKET:
+            self.waiting.add(order, reached)
+        if terms.list_id:
+            self._join_list(order)
+
+    def _join_list(self, order: BookOrder) -> None:
+        """Make an order and the first of its list partners, if that is another and open."""
+        first = self.orders.get(order.terms.list_id)
+        if first is not None and first is not order:
+            first.partner, order.partner = order, first
+
+    def _trigger(self, order: BookOrder) -> None:
+        """Make of an order that waited one that was accepted just now."""
+        self.waiting.remove(order)
+        self._accepted += 1
+        order.age = self._accepted
+        order_type = _LIMIT if order.terms.order_type.has_limit else _MARKET
+        order.terms = msgspec.structs.replace(order.terms, order_type=order_type)
+        self._put(order)
+
+    def _amend(self, order: BookOrder, event: OrderAmended) -> None:
+        order.hold -= event.release
+        order.terms = msgspec.structs.replace(order.terms, quantity=event.quantity)
+        if order.level is not None:
+            self._side_of(order).reduce(order, event.remaining)
+        else:
+            order.remaining = event.remaining
+
+    def _move_hold(self, event: HoldMoved) -> None:
+        """Move held money; an order that is accepted next comes with what was moved to it."""
+        self.orders[event.order_id].hold -= event.amount
+        receiver = self.orders.get(event.to_order_id)
+        if receiver is not None:
+            receiver.hold += event.amount
 
     def _fill(self, event: OrderFilled) -> None:
         taker, maker = event.taker, event.maker
@@ -135,6 +188,13 @@ class BookState:
         if self.override is not None and not (taker.order_id and maker.order_id):
             self._use_override(self.override, event)
         self.traded_price = self.last_price = event.price
+        if self.waiting.orders:
+            self.waiting.reach(event.price)
+
+    def _trade_at(self, price: int) -> None:
+        self.traded_price = self.last_price = price
+        if self.waiting.orders:
+            self.waiting.reach(price)
 
     def _settle(self, side: FillSide, event: OrderFilled) -> None:
         """Book what a fill does to one order."""
@@ -151,6 +211,11 @@ class BookState:
         del self.orders[order.terms.order_id]
         if order.level is not None:
             self._side_of(order).remove(order)
+        elif self.waiting.orders and order.terms.order_id in self.waiting.orders:
+            self.waiting.remove(order)
+        if order.partner is not None:
+            order.partner.partner = None
+            order.partner = None
 
     def _use_override(self, left: OverrideState, event: OrderFilled) -> None:
         """Book what an account took of the overridden market."""
@@ -169,9 +234,13 @@ class BookState:
                 self.trade_ids_until,
                 self.traded_price,
                 self.override,
-                [OrderState(order.terms, order.remaining, order.hold) for order in self.orders.values()],
+                [self._order_state(order) for order in self.orders.values()],
             )
         )
+
+    def _order_state(self, order: BookOrder) -> OrderState:
+        reached = self.waiting.reached.get(order.terms.order_id, 0)
+        return OrderState(order.terms, order.remaining, order.hold, reached)
 
     @classmethod
     def from_snapshot(cls, data: bytes) -> BookState:
@@ -186,7 +255,7 @@ class BookState:
         state.override = snapshot.override
         for order in snapshot.orders:
             state._accepted += 1
-            state._put(BookOrder(order.terms, order.remaining, order.hold, state._accepted))
+            state._put(BookOrder(order.terms, order.remaining, order.hold, state._accepted), order.reached)
         return state
 
     def hash(self) -> bytes:

@@ -47,11 +47,11 @@ class RejectReason(Enum):
     ORDER_NOT_OPEN = "order_not_open", "the order is not open"
     # Said by the book.
     TOO_LATE = "too_late", "the deadline passed before the order reached the book"
+    NOT_REPLACED = "not_replaced", "the order to be replaced was not open"
     PRICE_STALE = "price_stale", "the outside market is silent, its prices are stale"
     WOULD_TAKE = "would_take", "a post-only order would match at once"
     WOULD_TRIGGER = "would_trigger", "the stop price would trigger the order at once"
     PRICE_OUT_OF_BAND = "price_out_of_band", "the price is too far from the last price"
-    NOT_REPLACED = "not_replaced", "the order to be replaced was not open"
     NOT_FILLABLE = "not_fillable", "a fill-or-kill order cannot be filled in full"
     # Why the rest of an accepted order was canceled.
     NO_LIQUIDITY = "no_liquidity", "nothing is left to match against"

@@ -21,7 +21,7 @@ from infra.ports import AppendUnknown
 from infra.read_model.store import HistoryUnavailable
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.ledger.limits import IntakeLimits
-from mockexchange.matching.book import BookLimits
+from mockexchange.matching.floor import BookLimits
 from mockexchange.messages.channel import BookUnready, DeliveryAnswer, Receipt
 from mockexchange.messages.codec import decode_requests, encode
 from mockexchange.messages.commands import Unavailable

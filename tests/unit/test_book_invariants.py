@@ -92,7 +92,7 @@ BREAKS = [
 @pytest.mark.parametrize("break_it", BREAKS)
 def test_a_broken_state_is_noticed(break_it: Callable[[BookState], None]) -> None:
     book = opened()
-    break_it(book._state)
+    break_it(book._floor.state)
     with pytest.raises(AssertionError):
         book.check()
 
@@ -100,14 +100,14 @@ def test_a_broken_state_is_noticed(break_it: Callable[[BookState], None]) -> Non
 def test_a_broken_house_is_noticed() -> None:
     for attribute, value in (("taken", -1), ("given", 3), ("taken", 99), ("displayed", 0)):
         book = opened()
-        setattr(book._house.asks.levels[110], attribute, value)
+        setattr(book._floor.house.asks.levels[110], attribute, value)
         with pytest.raises(AssertionError):
             book.check()
 
 
 def test_a_resting_order_that_the_house_reaches_is_noticed() -> None:
     book = opened()
-    book._house.asks.display(99, 1)
+    book._floor.house.asks.display(99, 1)
     with pytest.raises(AssertionError, match="reaches"):
         book.check()
 
@@ -115,6 +115,6 @@ def test_a_resting_order_that_the_house_reaches_is_noticed() -> None:
 def test_an_override_that_differs_from_the_journal_is_noticed() -> None:
     desk = BookDesk()
     desk.override(100, 5, 5)
-    desk.book._state.override = OverrideState(100, 5, 4)
+    desk.book._floor.state.override = OverrideState(100, 5, 4)
     with pytest.raises(AssertionError, match="not as journaled"):
         desk.book.check()
