@@ -14,7 +14,6 @@ import msgspec
 
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.ledger.changes import BalanceChanged, OrderChanged
-from mockexchange.ledger.changes import BalanceChanged, OrderChanged
 from mockexchange.messages.commands import Balance
 from mockexchange.messages.orders import (
     Fill,
@@ -527,26 +526,6 @@ def encode_depth(
     shown_bids, shown_asks = levels_view(bids, instrument), levels_view(asks, instrument)
     time_ms = time_ns // NS_PER_MS
     return _encode(DepthView(instrument.symbol, first_update_id, last_update_id, shown_bids, shown_asks, time_ms))
-
-
-def change_view(change: OrderChanged, instrument: Instrument) -> ChangeView:
-    """Show a step of an order as it was, whatever became of the order since."""
-    step = change.step
-    fee_scale = instrument.base_scale if change.order.side is _BUY else instrument.quote_scale
-    return ChangeView(
-        change.ordinal,
-        status_name(step.status, change.filled),
-        step.time_ns // NS_PER_MS,
-        to_text(step.price, instrument.price_scale) if step.price else None,
-        to_text(step.quantity, instrument.quantity_scale),
-        to_text(step.quote_amount, instrument.quote_scale),
-        to_text(step.fee, fee_scale),
-        to_text(change.filled, instrument.quantity_scale),
-        to_text(change.filled_quote, instrument.quote_scale),
-        step.reason.value if step.reason is not None else None,
-        to_text(step.amended_from, instrument.quantity_scale) if step.amended_from else None,
-        step.amended_client_order_id or None,
-    )
 
 
 def change_view(change: OrderChanged, instrument: Instrument) -> ChangeView:
