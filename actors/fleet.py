@@ -9,7 +9,7 @@ from mockexchange.messages.subjects import token
 
 
 class Part(NamedTuple):
-    """One actor: what it is and which. `kind` is accounts, book, feed, history or market."""
+    """One actor: what it is and which. `kind` is accounts, book, feed, history, market or candles."""
 
     kind: str
     key: str = ""

@@ -26,13 +26,15 @@ from actors.order_book import BookSettings, OrderBookShell
 from actors.ray_fleet import RayFleet
 from actors.runtime import Departure, World, last_sequence, read_until
 from actors.site import Site, connect_patiently, leave, world_of
+from actors.writers.candles import CandleWriter
 from actors.writers.history import HistoryWriter
 from actors.writers.market import MarketWriter
 from infra.credentials import ApiKey, new_api_key, seal
 from infra.nats.snapshots import ensure_snapshots
 from infra.nats.stream import ensure_stream
 from infra.ray_client import parts
-from infra.read_model.valkey_store import ValkeyHistoryStore
+from infra.read_model.candle_store import ValkeyCandleStore
+from infra.read_model.valkey_store import WRITE_TIMEOUT_S, ValkeyHistoryStore
 from infra.settings import Settings
 from infra.valkey_client import connect_valkey
 from mockexchange.instruments import Asset
@@ -192,6 +194,17 @@ class MarketActor(Hosted):
         return MarketWriter(world.bus, store, world.clock)
 
 
+class CandlesActor(Hosted):
+    """The writer of candles and rolling statistics."""
+
+    async def build(self, settings: Settings) -> CandleWriter:
+        """Make the shell."""
+        os.nice(WRITER_NICENESS)
+        world = await self.world(settings, Part("candles"))
+        valkey = connect_valkey(settings.valkey_endpoint, self.site.credentials.valkey_password)
+        return CandleWriter(world.journal, world.bus, ValkeyCandleStore(valkey, timeout_s=WRITE_TIMEOUT_S), world.clock)
+
+
 class DirectoryActor(Hosted):
     """The directory; `key` is empty."""
 
@@ -218,6 +231,7 @@ ACTORS: Final[dict[str, type[Hosted]]] = {
     "feed": FeedActor,
     "history": HistoryActor,
     "market": MarketActor,
+    "candles": CandlesActor,
     "directory": DirectoryActor,
 }
 
@@ -242,7 +256,7 @@ def _directory_settings(settings: Settings, site: Site) -> DirectorySettings:
     codes += [code for instrument in instruments for code in (instrument.base, instrument.quote)]
     demo = ApiKey(site.credentials.demo_api_key, site.credentials.demo_api_secret)
     funds = settings.demo_balances
-    always_on = [Part("history"), Part("market")]
+    always_on = [Part("history"), Part("market"), Part("candles")]
     if settings.fed_symbols:
         always_on.append(Part("feed"))
     return DirectorySettings(

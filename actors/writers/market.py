@@ -87,11 +87,12 @@ class MarketWriter:
 
     def _on_trade(self, _subject: str, payload: bytes) -> None:
         try:
-            message = _decode_trade(payload)
-            if message.outside:
-                self._prints.append(_trade_of(message))
+            trade = print_of(payload)
         except (msgspec.DecodeError, ValueError, KeyError):
             self._counters["not_understood"] += 1
+        else:
+            if trade is not None:
+                self._prints.append(trade)
 
     async def _run(self) -> None:
         while True:
@@ -118,8 +119,15 @@ class MarketWriter:
         self._counters["prints"] += len(prints)
 
 
-def _trade_of(message: _TradeMessage) -> Trade:
-    """Return the line of the tape. Texts have exactly the instrument's decimals, so their digits are its units."""
+def print_of(payload: bytes) -> Trade | None:
+    """Return the print that a `market.<symbol>.trade` payload tells of, None for a trade of accounts.
+
+    Texts have exactly the instrument's decimals, so their digits are its units. Raises what a payload raises that
+    makes no sense: msgspec.DecodeError, ValueError or KeyError.
+    """
+    message = _decode_trade(payload)
+    if not message.outside:
+        return None
     return Trade(
         message.trade_id,
         message.symbol,

@@ -74,7 +74,7 @@ class CandleReader:
                 high = middle
         return found
 
-    async def _call(self, *parts: str | int) -> Any:
+    async def _call(self, *parts: str | bytes | int) -> Any:
         async with reachable(self._timeout_s):
             return await call(self._valkey, *parts)
 

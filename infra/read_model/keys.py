@@ -22,9 +22,6 @@ CANDLES: Final = f"{PREFIX}candles:"
 CANDLE_POSITION: Final = f"{CANDLES}position"
 """How far the journal is counted in the candles, written together with them."""
 
-CANDLE_SYMBOLS: Final = f"{CANDLES}symbols"
-"""Set of the symbols that have candles."""
-
 
 def order(order_id: int) -> str:
     """Return the key of an order row."""
