@@ -19,6 +19,7 @@ import uvloop
 
 from gateway.app import create_app
 from gateway.gateway import GatewayParts
+from gateway.rate_limits import RateLimits
 from gateway.server import make_server, shared_socket
 from infra.credentials import NATS_USER, Credentials, credentials_for, unseal
 from infra.data_directory import DATA_VERSION
@@ -31,6 +32,7 @@ from infra.ray_client import RayParts, join, namespace_of, parts, prepare_enviro
 from infra.read_model.reader import HistoryReader
 from infra.settings import Settings, load_settings
 from infra.valkey_client import connect_valkey
+from infra.valkey_counters import ValkeyCounters
 from infra.wall_clock import WallClock
 
 JOIN_WITHIN_S: Final = 60.0
@@ -83,7 +85,8 @@ async def _run(settings: Settings, credentials: Credentials, index: int) -> int:
     ray = parts()
     try:
         history = HistoryReader(valkey)
-        given = _parts(settings, credentials, index=index, connection=connection, ray=ray, history=history)
+        stores = history, ValkeyCounters(valkey)
+        given = _parts(settings, credentials, index=index, connection=connection, ray=ray, stores=stores)
         return await _serve(given, settings, stopped)
     finally:
         await connection.close()
@@ -120,7 +123,7 @@ def _parts(
     index: int,
     connection: Connection,
     ray: RayParts,
-    history: HistoryReader,
+    stores: tuple[HistoryReader, ValkeyCounters],
 ) -> GatewayParts:
     return GatewayParts(
         shards=ray.shards,
@@ -128,7 +131,9 @@ def _parts(
         directory=ray.directory,
         journal=NatsJournal(connection),
         bus=NatsBus(connection),
-        history=history,
+        history=stores[0],
+        counters=stores[1],
+        limits=_limits(settings),
         clock=WallClock(),
         unseal=partial(unseal, seal_key=credentials.seal_key),
         index=index,
@@ -137,6 +142,18 @@ def _parts(
         cash_asset=settings.cash_asset,
         demo_funds=settings.demo_balances,
         command_timeout_s=settings.order_timeout_seconds,
+        maker_rate=settings.maker_rate,
+        taker_rate=settings.taker_rate,
+        max_open_orders=settings.max_open_orders,
+    )
+
+
+def _limits(settings: Settings) -> RateLimits:
+    return RateLimits(
+        weight_per_minute=settings.limit_weight_per_minute,
+        requests_per_5_minutes=settings.limit_requests_per_5_minutes,
+        orders_per_10_seconds=settings.limit_orders_per_10_seconds,
+        orders_per_day=settings.limit_orders_per_day,
     )
 
 

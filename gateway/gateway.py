@@ -16,6 +16,7 @@ from gateway.auth import DEMO_NAME, Authenticator
 from gateway.book_desk import BookDesk
 from gateway.candle_desk import CandleDesk
 from gateway.candle_memory import CandleMemory
+from gateway.counters import SharedCounters
 from gateway.dispatch import Dispatcher, DispatchLimits
 from gateway.failures import NotAvailable
 from gateway.floor import Floor
@@ -28,8 +29,9 @@ from gateway.metrics import GatewayBeat, RequestTimes, exposition
 from gateway.money_desk import MoneyDesk
 from gateway.order_desk import OrderDesk
 from gateway.order_lists import OrderLists
+from gateway.rate_limits import Limiter, RateLimits
 from gateway.registry_follower import RegistryFollower
-from infra.ports import Books, Bus, Clock, Directory, Journal, Shards
+from infra.ports import Books, Bus, Clock, Counters, Directory, Journal, Shards
 from mockexchange.messages.subjects import heartbeat
 
 BEAT_S: Final = 1.0
@@ -41,7 +43,7 @@ class GatewayParts:
     """What a gateway is given: settings as plain values, and the ways to everything outside.
 
     `demo_funds` (asset code to units) is what an account starts with when nobody says otherwise. `name` is unique
-    to this run of the process.
+    to this run of the process. Fee rates are in millionths. Without `counters` this process counts for itself alone.
     """
 
     shards: Shards
@@ -59,6 +61,11 @@ class GatewayParts:
     demo_name: str = DEMO_NAME
     demo_funds: Mapping[str, int] = field(default_factory=dict)
     command_timeout_s: float = 5.0
+    maker_rate: int = 1_000
+    taker_rate: int = 1_000
+    max_open_orders: int = 200_000
+    counters: Counters | None = None
+    limits: RateLimits = field(default_factory=RateLimits)
     dispatch: DispatchLimits = field(default_factory=DispatchLimits)
     name: str = field(default_factory=lambda: secrets.token_hex(6))
 
@@ -76,6 +83,7 @@ class Gateway:
         self.candle_memory = CandleMemory(parts.bus)
         self.candles = CandleDesk(parts.history, self.candle_memory, clock)
         self.auth = Authenticator(self.follower, parts.admin_key, is_on=parts.is_auth_on, demo_name=parts.demo_name)
+        self.limiter = Limiter(parts.limits, SharedCounters(parts.counters, clock), clock)
         self.keys = KeyRing(self.follower, parts.unseal)
         self.floor = Floor(
             dispatcher=self.dispatcher,

@@ -137,3 +137,26 @@ class Directory(Protocol):
 
     async def handle(self, payload: bytes) -> bytes:
         """Hand over an encoded `DirectoryRequest`; return an encoded `DirectoryAnswer`. Raises PeerLost."""
+
+
+class Count(NamedTuple):
+    """Something to count: `amount` is added to a counter that lives so long.
+
+    A level is instead raised to `amount` where it is lower.
+    """
+
+    key: str
+    amount: int
+    life_s: int
+    is_level: bool = False
+
+
+class CountersUnavailable(Exception):
+    """The store cannot be asked now."""
+
+
+class Counters(Protocol):
+    """A store of counters."""
+
+    async def add(self, counts: Sequence[Count]) -> list[int]:
+        """Count; return the new value of each. Raises CountersUnavailable."""

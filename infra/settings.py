@@ -42,6 +42,11 @@ def _port(default: int, meaning: str) -> Any:
     return _setting(default, meaning, "a port from 1 to 65535", ge=1, le=65535)
 
 
+def _limit(default: int, meaning: str) -> Any:
+    text = f"Limit of the Binance dialect: {meaning[0].lower()}{meaning[1:]} 0 lifts it."
+    return _setting(default, text, "a whole number from 0 to 1000000000", ge=0, le=1_000_000_000)
+
+
 _Host = Annotated[str, BeforeValidator(values.parse_host)]
 _NatsUrl = Annotated[str, BeforeValidator(values.parse_nats_url)]
 _ValkeyUrl = Annotated[str, BeforeValidator(values.parse_valkey_url)]
@@ -135,6 +140,10 @@ class Settings(BaseSettings):
     max_open_orders: int = _setting(
         200_000, "Most open orders of one account.", "a whole number from 1 to 1000000", ge=1, le=1_000_000
     )
+    limit_weight_per_minute: int = _limit(6_000, "Request weight of one address in a minute.")
+    limit_requests_per_5_minutes: int = _limit(61_000, "Requests of one address in five minutes.")
+    limit_orders_per_10_seconds: int = _limit(100, "New orders of one account in ten seconds.")
+    limit_orders_per_day: int = _limit(200_000, "New orders of one account in a day.")
     order_timeout_seconds: float = _setting(
         5.0, "An order that no book has decided after this long is refused.", "0.1 to 60 seconds", ge=0.1, le=60
     )

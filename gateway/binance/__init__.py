@@ -1,1 +1,13 @@
-"""Binance's dialect: Spot REST, streams and WebSocket API."""
+"""Binance's dialect: what bots for Binance Spot send and expect."""
+
+from __future__ import annotations
+
+from gateway.binance.rest import HANDLERS, write_failure
+from gateway.dialect import Dialect
+
+DIALECT = Dialect(
+    name="binance",
+    handlers=HANDLERS,
+    write_failure=write_failure,
+    prefixes=("/api/", "/sapi/", "/fapi/", "/dapi/"),
+)

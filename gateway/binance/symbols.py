@@ -18,7 +18,7 @@ PLACES: Final = 8
 
 NS_PER_MS: Final = 1_000_000
 
-_ZERO: Final = f"0.{'0' * PLACES}"
+ZERO: Final = f"0.{'0' * PLACES}"
 
 
 @lru_cache(maxsize=65_536)
@@ -61,7 +61,7 @@ def _known(registry: Registry, name: str) -> Instrument | None:
 def amount_text(units: int, scale: int) -> str:
     """Write units at a scale with eight decimals, or more where the scale has more."""
     if not units and scale <= PLACES:
-        return _ZERO
+        return ZERO
     text = to_text(units, scale)
     if scale >= PLACES:
         return text
@@ -81,6 +81,15 @@ def quantity_text(instrument: Instrument, quantity: int) -> str:
 def quote_text(instrument: Instrument, amount: int) -> str:
     """Write an amount of the quote asset."""
     return amount_text(amount, instrument.quote_scale)
+
+
+@lru_cache(maxsize=65_536)
+def padded(text: str | None) -> str:
+    """Write a decimal text with eight decimals, zero for none."""
+    if text is None:
+        return ZERO
+    whole, _, decimals = text.partition(".")
+    return f"{whole}.{decimals.ljust(PLACES, '0')}"
 
 
 # --- amounts, read: what is finer than the instrument is off its tick or step ---
