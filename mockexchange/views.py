@@ -381,6 +381,21 @@ def order_of(view: OrderView, instrument: Instrument) -> Order:
     )
 
 
+def order_at(order: Order, change: ChangeView, instrument: Instrument) -> Order:
+    """Return an order as one of its steps left it, where the order itself may be further."""
+    status = _STATUSES[change.status]
+    return msgspec.structs.replace(
+        order,
+        status=status,
+        filled=to_units(change.filled, instrument.quantity_scale),
+        filled_quote=to_units(change.filled_notion, instrument.quote_scale),
+        updated_ns=change.time * NS_PER_MS,
+        finished_ns=0 if status.is_open else change.time * NS_PER_MS,
+        reason=_REASONS[change.reason] if change.reason else None,
+        steps=change.number,
+    )
+
+
 def history_view(order: Order, steps: Sequence[OrderStep], instrument: Instrument) -> dict[str, StepView]:
     """Show the steps of an order, oldest first, under "0", "1" and so on."""
     fee_scale = instrument.base_scale if order.side is _BUY else instrument.quote_scale

@@ -308,3 +308,13 @@ def test_a_shown_order_is_read_back_as_it_was() -> None:
 def test_a_shown_fill_is_read_back_as_it_was() -> None:
     for fill in (a_fill(), a_fill(side=Side.SELL, is_maker=True, client_order_id="")):
         assert views.fill_of(views.fill_view(fill, BTC_USDT), BTC_USDT) == fill
+
+
+def test_an_order_is_known_as_one_of_its_steps_left_it() -> None:
+    order = buy(status=OrderStatus.CANCELED, reason=RejectReason.NO_LIQUIDITY, finished_ns=TIME_NS + 1, command_id="")
+    step = OrderStep(TIME_NS, OrderStatus.PARTIALLY_FILLED, 6_000_000, 400, 24_000_000_000, 400)
+    change = views.change_view(OrderChanged(1, 13, 4711, order, step, 2, 400, 24_000_000_000), BTC_USDT)
+    then = views.order_at(order, change, BTC_USDT)
+    assert (then.status, then.filled, then.filled_quote) == (OrderStatus.PARTIALLY_FILLED, 400, 24_000_000_000)
+    assert (then.reason, then.finished_ns, then.steps, then.updated_ns) == (None, 0, 2, TIME_NS)
+    assert (order.status, order.filled) == (OrderStatus.CANCELED, 1_000)
