@@ -2,52 +2,65 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from gateway.auth import Caller
 from gateway.dispatch import READS, Call
-from gateway.failures import Failure, NotAvailable, failure_of
-from gateway.floor import Floor, unknown_symbol
-from gateway.new_orders import NewOrder, check_terms, positive_units
+from gateway.failures import CommandRefused, Failure, failure_of
+from gateway.floor import Floor
+from gateway.new_orders import NewOrder, check_id, positive_units
+from gateway.order_commands import OrderCommands
 from mockexchange.instruments import Instrument
 from mockexchange.ledger.order_checks import check_order, need_of
 from mockexchange.messages.commands import (
     AccountAnswer,
+    AmendOrder,
     CancelAll,
     CancelOrder,
     OrderAnswer,
     OrdersAnswer,
+    PlaceList,
     PlaceOrder,
     ReadAccount,
+    ReadList,
     ReadOpenOrders,
     ReadOrder,
     Refused,
+    ReplaceOrder,
     ShardAnswer,
     Unavailable,
 )
-from mockexchange.messages.orders import Order, OrderType, Side
+from mockexchange.messages.orders import Fill, Order, OrderStatus
 from mockexchange.messages.refusals import RejectReason
 from mockexchange.money import to_text
 
 
 class Placed(NamedTuple):
-    """An order whose outcome is in the journal, and its instrument."""
+    """An order whose outcome is in the journal, its instrument, and what it traded, as far as is remembered."""
 
     order: Order
     instrument: Instrument
+    fills: list[Fill]
 
 
-References = dict[tuple[str, Side], "int | Failure"]
-"""The best price on the other side for takers of a symbol and side, or why it cannot be known."""
+class Replaced(NamedTuple):
+    """An order that was placed, and the one in whose place it was to come, as it is now.
+
+    That one was canceled by this very command if its `cancel_command_id` is the placed order's `command_id`.
+    """
+
+    placed: Placed
+    replaced: Order | None
 
 
 class OrderDesk:
-    """Places, cancels and reads orders of one account at a time."""
+    """Places, changes, cancels and reads orders of one account at a time."""
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
+        self._commands = OrderCommands(floor)
 
     async def place(self, caller: Caller, new: NewOrder) -> Placed:
         """Place an order; return it once its outcome is in the journal. Raises Failure."""
@@ -58,24 +71,81 @@ class OrderDesk:
 
     async def place_many(self, caller: Caller, orders: Sequence[NewOrder | Failure]) -> list[Placed | Failure]:
         """Place orders; return one answer for each, in order. A Failure among them is handed through."""
-        self._floor.check_open()
-        references = await self._look_up([new for new in orders if isinstance(new, NewOrder)])
+        references = await self._commands.look_up([new for new in orders if isinstance(new, NewOrder)])
         deadline_ns = self._floor.deadline_ns()
-        commands = [self._try_command(caller, new, references, deadline_ns) for new in orders]
+
+        def command(new: NewOrder | Failure) -> PlaceOrder | Failure:
+            if isinstance(new, Failure):
+                return new
+            try:
+                return self._commands.make(caller, new, references, deadline_ns)
+            except Failure as failure:
+                return failure
+
+        commands = [command(new) for new in orders]
         calls = [Call(caller.shard, item.symbol, item) for item in commands if isinstance(item, PlaceOrder)]
         answers = iter(await self._floor.dispatcher.ask_all(calls, deadline_ns))
-        return [self._outcome(item, next(answers)) if isinstance(item, PlaceOrder) else item for item in commands]
+        return [self._outcome(next(answers)) if isinstance(item, PlaceOrder) else item for item in commands]
 
-    async def cancel(self, caller: Caller, order_id: int, client_order_id: str = "") -> Order:
-        """Cancel an open order; return its last state. Raises Failure.
+    async def place_list(
+        self, caller: Caller, first: NewOrder, second: NewOrder, list_client_order_id: str = ""
+    ) -> list[Placed]:
+        """Place two orders of which one cancels the other; return both. Raises Failure.
 
-        The order is read first, for its symbol: so a cancel waits for its own book and no other.
+        Each leg needs its own time in force and client order id; the list's id makes the command's.
         """
-        order = await self.order(caller, order_id, client_order_id)
+        if list_client_order_id:
+            check_id("list_client_order_id", list_client_order_id)
+        references = await self._commands.look_up([first, second])
         deadline_ns = self._floor.deadline_ns()
-        command = CancelOrder(self._floor.mint(), caller.account, order.order_id, "", deadline_ns)
-        answer = await self._floor.ask(caller.shard, order.symbol, command, OrdersAnswer, deadline_ns=deadline_ns)
-        return answer.orders[0]
+        name = f"l:{list_client_order_id}" if list_client_order_id else self._floor.mint()
+        legs = (
+            self._commands.make(caller, first, references, deadline_ns, first.command_id or f"{name}:1"),
+            self._commands.make(caller, second, references, deadline_ns, second.command_id or f"{name}:2"),
+        )
+        command = PlaceList(legs, list_client_order_id)
+        answer = await self._floor.ask(caller.shard, first.symbol, command, OrdersAnswer, deadline_ns=deadline_ns)
+        return [Placed(order, self._instrument_of(order), []) for order in answer.orders]
+
+    async def replace(
+        self, caller: Caller, new: NewOrder, order_id: int, client_order_id: str = "", *, only_if_open: bool
+    ) -> Replaced:
+        """Cancel an order and place another as one step; return both. Raises Failure.
+
+        The new order may use the old one's money. With `only_if_open` nothing is placed where nothing was canceled.
+        """
+        references = await self._commands.look_up([new])
+        deadline_ns = self._floor.deadline_ns()
+        place = self._commands.make(caller, new, references, deadline_ns)
+        command = ReplaceOrder(place, order_id, client_order_id, only_if_open)
+        answer = await self._floor.ask(caller.shard, new.symbol, command, OrderAnswer, deadline_ns=deadline_ns)
+        return Replaced(self._placed(answer), answer.replaced)
+
+    async def amend(
+        self, caller: Caller, order_id: int, client_order_id: str, quantity: Decimal, new_client_order_id: str = ""
+    ) -> Placed:
+        """Lower the quantity of an open order, which keeps its place in the queue; return it. Raises Failure."""
+        if new_client_order_id:
+            check_id("new_client_order_id", new_client_order_id)
+        order = await self.order(caller, order_id, client_order_id)
+        instrument = await self._floor.instrument(order.symbol)
+        units = positive_units(quantity, instrument.quantity_scale, "amount")
+        deadline_ns = self._floor.deadline_ns()
+        command = AmendOrder(
+            self._floor.mint(), caller.account, order.order_id, "", units, new_client_order_id, deadline_ns
+        )
+        answer = await self._floor.ask(caller.shard, order.symbol, command, OrderAnswer, deadline_ns=deadline_ns)
+        return self._placed(answer)
+
+    async def cancel(
+        self, caller: Caller, order_id: int, client_order_id: str = "", only: OrderStatus | None = None
+    ) -> Order:
+        """Cancel an open order, and the other of its list; return its last state. Raises Failure.
+
+        The order is read first, for its symbol: so a cancel waits for its own book and no other. With `only` it must
+        then be in that state, else the failure is ORDER_NOT_OPEN and its detail begins with `status: `.
+        """
+        return (await self._cancel(caller, await self.order(caller, order_id, client_order_id), only))[0]
 
     async def cancel_all(self, caller: Caller, symbol: str = "") -> list[Order]:
         """Cancel all open orders of an account, of one symbol or of all; return those canceled. Raises Failure."""
@@ -85,10 +155,28 @@ class OrderDesk:
         channel = f"@cancel-all:{caller.account}"
         return (await self._floor.ask(caller.shard, channel, command, OrdersAnswer, deadline_ns=deadline_ns)).orders
 
+    async def cancel_list(self, caller: Caller, list_id: int, list_client_order_id: str = "") -> list[Order]:
+        """Cancel a list; return the last state of its orders. Raises Failure."""
+        orders = await self.order_list(caller, list_id, list_client_order_id)
+        chosen = next((order for order in orders if order.is_open), orders[0])
+        canceled = await self._cancel(caller, chosen, None)
+        return sorted(canceled, key=lambda order: order.order_id)
+
     async def order(self, caller: Caller, order_id: int, client_order_id: str = "") -> Order:
         """Read an order by its id or, when that is 0, by its client order id. Raises Failure."""
+        return (await self.placed(caller, order_id, client_order_id)).order
+
+    async def placed(self, caller: Caller, order_id: int, client_order_id: str = "") -> Placed:
+        """Read an order, found as by `order`, with the fills its shard remembers. Raises Failure."""
         request = ReadOrder(caller.account, order_id, client_order_id)
-        return (await self._floor.ask(caller.shard, READS, request, OrderAnswer)).order
+        answer = await self._floor.ask(caller.shard, READS, request, OrderAnswer)
+        await self._floor.instrument(answer.order.symbol)
+        return self._placed(answer)
+
+    async def order_list(self, caller: Caller, list_id: int, list_client_order_id: str = "") -> list[Order]:
+        """Read both orders of a list by its id or, when that is 0, by its own client order id. Raises Failure."""
+        request = ReadList(caller.account, list_id, list_client_order_id)
+        return (await self._floor.ask(caller.shard, READS, request, OrdersAnswer)).orders
 
     async def open_orders(self, caller: Caller, symbol: str, before: int, limit: int) -> OrdersAnswer:
         """Read open orders with ids below `before` (0: newest), newest first. Raises Failure."""
@@ -96,11 +184,14 @@ class OrderDesk:
         return await self._floor.ask(caller.shard, READS, request, OrdersAnswer)
 
     async def shortfall(self, caller: Caller, new: NewOrder) -> str:
-        """Return why the free balance would not pay for an order now, nothing if it would. Raises Failure."""
-        references = await self._look_up([new])
-        command = self._command(caller, new, references.get((new.symbol, new.side), 0), self._floor.deadline_ns())
+        """Return why the free balance would not pay for an order now, nothing if it would. Raises Failure.
+
+        So the terms and the filters of an order can be tried as well, without placing it.
+        """
+        references = await self._commands.look_up([new])
+        command = self._commands.make(caller, new, references, self._floor.deadline_ns())
         instrument = self._floor.registry.instruments[command.symbol]
-        if _needs_reference(new) and new.side is Side.BUY and not command.reference_price:
+        if new.is_sized_by_reference and not command.reference_price:
             return RejectReason.NO_PRICE.text
         refused = check_order(instrument, command)
         if refused is not None:
@@ -112,85 +203,23 @@ class OrderDesk:
             return ""
         return f"need {to_text(need.least, need.scale)} {need.asset}, have {to_text(free, need.scale)}"
 
-    async def reference_price(self, instrument: Instrument, side: Side) -> int:
-        """Return the best price known on the other side, 0 if there is none. Raises NotAvailable.
+    async def _cancel(self, caller: Caller, order: Order, only: OrderStatus | None) -> list[Order]:
+        if only is not None and order.status is not only:
+            raise CommandRefused(RejectReason.ORDER_NOT_OPEN, f"status: {order.status.name}, wanted {only.name}")
+        deadline_ns = self._floor.deadline_ns()
+        command = CancelOrder(self._floor.mint(), caller.account, order.order_id, "", deadline_ns)
+        return (
+            await self._floor.ask(caller.shard, order.symbol, command, OrdersAnswer, deadline_ns=deadline_ns)
+        ).orders
 
-        Only a buy has to know it, since it sizes the hold: so only for a buy a silent book is asked.
-        """
-        price = self._floor.memory.quote(instrument).of_taker(side)
-        if price or side is Side.SELL:
-            return price
-        depth = await self._floor.books.depth(instrument.symbol, 1)
-        return depth.asks[0][0] if depth.asks else 0
-
-    async def _look_up(self, orders: Sequence[NewOrder]) -> References:
-        """Find out what commands need and this process may not know: new instruments, and reference prices.
-
-        All questions are asked at once and each once, so that no order waits for the market of another.
-        """
-        instruments = self._floor.registry.instruments
-        references: References = {}
-        if any(new.symbol not in instruments for new in orders):
-            try:
-                await self._floor.follower.catch_up()
-            except NotAvailable as failure:
-                references |= {(new.symbol, new.side): failure for new in orders if new.symbol not in instruments}
-        keys = {(new.symbol, new.side): None for new in orders if _needs_reference(new) and new.symbol in instruments}
-        if keys:
-            prices = await asyncio.gather(*(self._try_reference(instruments[symbol], side) for symbol, side in keys))
-            references |= zip(keys, prices, strict=True)
-        return references
-
-    async def _try_reference(self, instrument: Instrument, side: Side) -> int | Failure:
-        try:
-            return await self.reference_price(instrument, side)
-        except NotAvailable as failure:
-            return failure
-
-    def _try_command(
-        self, caller: Caller, new: NewOrder | Failure, references: References, deadline_ns: int
-    ) -> PlaceOrder | Failure:
-        if isinstance(new, Failure):
-            return new
-        try:
-            return self._command(caller, new, references.get((new.symbol, new.side), 0), deadline_ns)
-        except Failure as failure:
-            return failure
-
-    def _command(self, caller: Caller, new: NewOrder, reference: int | Failure, deadline_ns: int) -> PlaceOrder:
-        """Turn decimals into units, and what is asked for into a command. Raises Failure."""
-        instrument = self._floor.registry.instruments.get(new.symbol)
-        if instrument is None:
-            raise reference if isinstance(reference, Failure) else unknown_symbol(new.symbol)
-        time_in_force = check_terms(new)
-        quantity = positive_units(new.amount, instrument.quantity_scale, "amount")
-        price = positive_units(new.limit_price, instrument.price_scale, "limit_price")
-        quote_amount = positive_units(new.quote_amount, instrument.quote_scale, "quote_amount")
-        if isinstance(reference, Failure):
-            raise reference
-        return PlaceOrder(
-            new.command_id or (f"c:{new.client_order_id}" if new.client_order_id else self._floor.mint()),
-            caller.account,
-            new.symbol,
-            new.side,
-            new.order_type,
-            time_in_force,
-            new.is_post_only,
-            quantity,
-            price,
-            quote_amount,
-            reference if new.order_type is OrderType.MARKET else 0,
-            new.client_order_id,
-            deadline_ns - self._floor.timeout_ns,
-            deadline_ns,
-        )
-
-    def _outcome(self, command: PlaceOrder, answer: ShardAnswer) -> Placed | Failure:
+    def _outcome(self, answer: ShardAnswer) -> Placed | Failure:
         if isinstance(answer, OrderAnswer):
-            return Placed(answer.order, self._floor.registry.instruments[command.symbol])
+            return self._placed(answer)
         assert isinstance(answer, Refused | Unavailable), type(answer)
         return failure_of(answer)
 
+    def _placed(self, answer: OrderAnswer) -> Placed:
+        return Placed(answer.order, self._instrument_of(answer.order), answer.fills)
 
-def _needs_reference(new: NewOrder) -> bool:
-    return new.order_type is OrderType.MARKET and new.quote_amount is None
+    def _instrument_of(self, order: Order) -> Instrument:
+        return self._floor.registry.instruments[order.symbol]

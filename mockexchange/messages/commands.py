@@ -39,7 +39,10 @@ class PlaceOrder(msgspec.Struct, array_like=True, frozen=True, tag=1):
 
 
 class CancelOrder(msgspec.Struct, array_like=True, frozen=True, tag=2):
-    """Cancel an order by `order_id` or, when that is 0, by `client_order_id`."""
+    """Cancel an order by `order_id` or, when that is 0, by `client_order_id`.
+
+    The other order of its list is canceled with it and comes second in the answer.
+    """
 
     command_id: str
     account: int
@@ -211,10 +214,14 @@ ShardRequest = (
     | Withdraw
     | SetBalance
     | ClearHistory
+    | PlaceList
+    | ReplaceOrder
+    | AmendOrder
     | ReadAccount
     | ReadOrder
     | ReadOpenOrders
     | ReadFills
+    | ReadList
     | AwaitSequence
 )
 

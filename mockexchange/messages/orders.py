@@ -106,7 +106,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     last change, `steps` counts them from the book's first word on. `cancel_command_id` is the command that canceled it.
     A conditional order has a `stop_price`, and `triggered_ns` 0 while it waits. The orders of a list share a `list_id`,
     the order id of its first, and one hold, which lies with the first until another needs it. `replaces` is the id of
-    the order in whose place this one was asked for; `amended_by` the command that last lowered its quantity.
+    the order in whose place this one was asked for, `need` and `only_if_open` what its reservation said;
+    `amended_by` is the command that last lowered its quantity.
     """
 
     order_id: int
@@ -144,6 +145,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     list_client_order_id: str = ""
     replaces: int = 0
     amended_by: str = ""
+    need: int = 0
+    only_if_open: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -193,7 +196,8 @@ class Fill(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class OrderStep(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One change of an order, for its history. Amounts are those of this step alone, units as in `Order`.
 
-    A step that amended the order has the quantity and the client order id that it had before.
+    A step that amended the order has the quantity and the client order id that it had before. One that triggered it has
+    the price that did.
     """
 
     time_ns: int
@@ -206,6 +210,7 @@ class OrderStep(msgspec.Struct, array_like=True, frozen=True, gc=False):
     reason: RejectReason | None = None
     amended_from: int = 0
     amended_client_order_id: str = ""
+    is_triggered: bool = False
 
 
 class Trade(msgspec.Struct, array_like=True, frozen=True):
