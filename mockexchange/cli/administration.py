@@ -1,9 +1,10 @@
-"""`mockx account` and `mockx key`: what an administrator asks of the gateway."""
+"""`mockx account`, `mockx key` and `mockx maintenance`: what an administrator asks of the gateway."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -31,19 +32,22 @@ class Administration:
         self._console = console
 
     def run(self, arguments: argparse.Namespace) -> int:
-        """Run one account or key command; return the exit status."""
-        match arguments.command, arguments.action:
+        """Run one command; return the exit status."""
+        match arguments.command, getattr(arguments, "action", None):
             case "account", "create":
                 answer = self._ask("POST", "/accounts", {"name": arguments.name})
             case "account", "list":
                 answer = self._ask("GET", "/accounts")
             case "key", "create":
                 permissions = _READ_ONLY if arguments.read_only else _READ_AND_TRADE
-                answer = self._ask("POST", self._keys_of(arguments.account), {"permissions": permissions})
+                body = {"permissions": permissions, "public_key": _text_of(arguments.public_key)}
+                answer = self._ask("POST", self._keys_of(arguments.account), body)
             case "key", "list":
                 answer = self._ask("GET", self._keys_of(arguments.account))
             case "key", "revoke":
                 answer = self._ask("DELETE", f"/keys/{quote(arguments.key_id, safe='')}")
+            case "maintenance", _:
+                answer = self._ask("POST", "/admin/maintenance", {"on": arguments.state == "on"})
             case other:
                 raise AssertionError(other)
         self._show(answer, is_json=arguments.json)
@@ -83,6 +87,14 @@ class Administration:
         else:
             for name, value in (answer or {}).items():
                 self._console.print(f"{name}: {_text(value)}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _text_of(path: Path | None) -> str | None:
+    """Return what a file of text holds, None without one. Raises OSError, or Unanswered where it is no text."""
+    try:
+        return None if path is None else path.read_text()
+    except UnicodeDecodeError as error:
+        raise Unanswered(f"{path} is no text: a public key is a PEM file") from error
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

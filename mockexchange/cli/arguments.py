@@ -23,6 +23,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     _add_status(commands)
     _add_account(commands)
     _add_key(commands)
+    _add_maintenance(commands)
     _add_backup(commands)
     _add_restore(commands)
     return parser.parse_args(argv)
@@ -80,9 +81,16 @@ def _add_key(commands: Any) -> None:
         "Make another key for an account and show it with its secret, which is never shown again.",
         "mockx key create alice",
         "mockx key create 2 --read-only --json",
+        "mockx key create alice --public-key alice.pub.pem",
     )
     _add_account_argument(create)
     create.add_argument("--read-only", action="store_true", help="a key that may look and not trade")
+    create.add_argument(
+        "--public-key",
+        metavar="FILE",
+        type=Path,
+        help="a public key (PEM, RSA or Ed25519) whose other half signs requests in the secret's place",
+    )
     _add_json(create)
     listing = _command(
         actions, "list", "List an account's keys.", "List an account's keys, without secrets.", "mockx key list alice"
@@ -98,6 +106,19 @@ def _add_key(commands: Any) -> None:
     )
     revoke.add_argument("key_id", metavar="KEY_ID", help="the id that `mockx key list` shows")
     _add_json(revoke)
+
+
+def _add_maintenance(commands: Any) -> None:
+    maintenance = _command(
+        commands,
+        "maintenance",
+        "Refuse new orders, or take them again.",
+        "Have all gateways refuse new orders until it is switched off. Open orders trade on and may be canceled.",
+        "mockx maintenance on",
+        "mockx maintenance off",
+    )
+    maintenance.add_argument("state", choices=("on", "off"), help="on refuses new orders, off takes them again")
+    _add_json(maintenance)
 
 
 def _add_backup(commands: Any) -> None:

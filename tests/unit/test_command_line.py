@@ -22,6 +22,7 @@ COMMANDS = [
     ["key", "create"],
     ["key", "list"],
     ["key", "revoke"],
+    ["maintenance"],
     ["backup"],
     ["restore"],
 ]
