@@ -18,6 +18,7 @@ from mockexchange.money import MAX_AMOUNT, to_text
 ASSET_SCALE: Final = 8
 ASSET_PATTERN: Final = re.compile(r"[A-Z0-9]{1,16}")
 MAX_SCALE: Final = 12
+MILLION: Final = 1_000_000
 
 
 class Asset(msgspec.Struct, frozen=True, array_like=True):
@@ -137,3 +138,7 @@ def check_listing(instrument: Instrument) -> None:
         raise ListingError("max_quantity: must not be below min_quantity")
     if not 0 <= instrument.min_notional <= MAX_AMOUNT:
         raise ListingError("min_notional: is out of range")
+    if not 0 <= instrument.band_down <= MILLION:
+        raise ListingError("band_down: must be between 0 and 1")
+    if instrument.band_up and not MILLION <= instrument.band_up <= MAX_AMOUNT:
+        raise ListingError("band_up: must not be below 1, or 0 for no bound")

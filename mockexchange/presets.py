@@ -41,6 +41,9 @@ _GUESS: Final = _Preset(4, 4, "1")
 _SMALLEST_ORDER: Final = {"USDT": "5", "USDC": "5", "FDUSD": "5", "USD": "5", "EUR": "5", "BTC": "0.0001"}
 """The least value of an order, by quote asset."""
 
+_BAND: Final = (200_000, 5_000_000)
+"""How far from the last price a limit price may be, in millionths of it."""
+
 _QUOTES: Final = ("USDT", "USDC", "FDUSD", "TUSD", "USD", "EUR", "TRY", "BTC", "ETH", "BNB")
 
 
@@ -58,6 +61,8 @@ def preset(symbol: str, *, feed: bool = False) -> Instrument:
         min_notional=to_units(_SMALLEST_ORDER.get(quote, "0"), ASSET_SCALE),
         feed=feed,
         start_price=to_units(known.start_price, known.price_scale),
+        band_down=_BAND[0],
+        band_up=_BAND[1],
     )
 
 

@@ -63,7 +63,7 @@ class Entry:
     def _try(
         self, order: OrderReserved, shard: int, hold: int, without: BookOrder | None = None
     ) -> RejectReason | Attempt:
-        """Return why an order is refused or what it is going to do, as if the order `without` were gone."""
+        """Return why an order is refused or what it is going to do; for `without` see `Floor.plan`."""
         floor, order_type = self._floor, order.order_type
         if order_type is not _LIMIT and order_type is not _MARKET:
             return self._refusal_to_wait(order)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
-from mockexchange.instruments import Instrument
+from mockexchange.instruments import MILLION, Instrument
 from mockexchange.matching.fills import FillWriter, TradeIds
 from mockexchange.matching.house import HouseSide
 from mockexchange.matching.outside import OutsideMarket
@@ -16,8 +14,6 @@ from mockexchange.matching.state import BookState
 from mockexchange.matching.taking import Factors, Plan, Taker, offers, plan
 from mockexchange.messages.market import Print
 from mockexchange.messages.orders import Side
-
-MILLION: Final = 1_000_000
 
 
 class BookLimits(msgspec.Struct, frozen=True):
@@ -95,8 +91,9 @@ class Floor:
         return price * MILLION < last * down or bool(up and price * MILLION > last * up)
 
     def plan(self, taker: Taker, own: BookSide, house: HouseSide, without: BookOrder | None = None) -> Plan:
-        """Choose what a taker takes, as if the order `without` were gone."""
+        """Choose what a taker takes, as if the order `without` and the other of its list were gone."""
         available = offers(own, house)
         if without is not None:
-            available = (offer for offer in available if offer[3] is not without)
+            gone = without, without.partner
+            available = (offer for offer in available if offer[3] is None or offer[3] not in gone)
         return plan(taker, available, self._factors, self.max_fills)
