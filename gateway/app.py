@@ -25,6 +25,7 @@ from gateway.dialect import MAX_BODY_BYTES, Answer, Dialect, dialect_of, find_di
 from gateway.failures import Failure
 from gateway.gateway import Gateway, GatewayParts
 from gateway.metrics import RequestTimes
+from gateway.streams.door import make_door
 from mockexchange import __version__
 
 logger = logging.getLogger(__name__)
@@ -50,8 +51,13 @@ def create_app(parts: GatewayParts, dialects: Sequence[Dialect] | None = None) -
     spoken = find_dialects(package) if dialects is None else dialects
     gateway = Gateway(parts)
     write_failure = _writer(spoken, gateway.requests)
+    door = make_door(spoken)
     return Litestar(
-        route_handlers=[*(handler for dialect in spoken for handler in dialect.handlers), _page_files()],
+        route_handlers=[
+            *(handler for dialect in spoken for handler in dialect.handlers),
+            *([] if door is None else [door]),
+            _page_files(),
+        ],
         state=State({"gateway": gateway}),
         lifespan=[_lifespan],
         exception_handlers={Failure: write_failure, HTTPException: write_failure, Exception: write_failure},
@@ -100,6 +106,8 @@ def _counting(times: RequestTimes) -> Callable[[ASGIApp], ASGIApp]:
                 nonlocal status
                 if message["type"] == "http.response.start":
                     status = message["status"]
+                elif message["type"] == "websocket.accept":
+                    status = 101
                 await send(message)
 
             try:

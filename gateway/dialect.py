@@ -13,6 +13,7 @@ from litestar import Response, Router
 from litestar.types import ControllerRouterHandler
 
 from gateway.failures import Failure
+from gateway.streams.visit import Speech
 
 MAX_BODY_BYTES: Final = 1_000_000
 
@@ -22,16 +23,18 @@ WriteFailure = Callable[[Failure | Exception], Answer]
 
 @dataclass(frozen=True)
 class Dialect:
-    """A way to speak with the exchange over HTTP.
+    """A way to speak with the exchange over HTTP and WebSockets.
 
     `prefixes` are the paths it claims; what goes wrong below them, even a path that does not exist, is told by its
-    `write_failure`. The dialect without prefixes has all the rest.
+    `write_failure`. The dialect without prefixes has all the rest. `speech` is for the path `/ws`, which all share;
+    WebSockets on other paths are among the `handlers`.
     """
 
     name: str
     handlers: Sequence[ControllerRouterHandler | Router]
     write_failure: WriteFailure
     prefixes: tuple[str, ...] = ()
+    speech: Speech | None = None
 
 
 def find_dialects(package: ModuleType) -> list[Dialect]:

@@ -31,6 +31,7 @@ from gateway.order_desk import OrderDesk
 from gateway.order_lists import OrderLists
 from gateway.rate_limits import Limiter, RateLimits
 from gateway.registry_follower import RegistryFollower
+from gateway.streams.streams import StreamLimits, Streams
 from infra.ports import Books, Bus, Clock, Counters, Directory, Journal, Shards
 from mockexchange.messages.subjects import heartbeat
 
@@ -67,6 +68,7 @@ class GatewayParts:
     counters: Counters | None = None
     limits: RateLimits = field(default_factory=RateLimits)
     dispatch: DispatchLimits = field(default_factory=DispatchLimits)
+    streams: StreamLimits = field(default_factory=StreamLimits)
     name: str = field(default_factory=lambda: secrets.token_hex(6))
 
 
@@ -101,6 +103,7 @@ class Gateway:
         self.lists = OrderLists(self.orders, self.history)
         self.admin = AdminDesk(self.floor, self.money, parts.directory)
         self.health = Health(self.floor, parts.journal, self.history, self.heartbeats)
+        self.streams = Streams(parts.bus, self.floor, parts.streams)
         self.requests = RequestTimes()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -110,6 +113,7 @@ class Gateway:
         await self.heartbeats.start()
         await self.candle_memory.start()
         following = self.follower.start()
+        self.streams.start()
         self._tasks = [
             asyncio.create_task(self._beat(), name="heartbeat"),
             asyncio.create_task(self._remember_tickers(), name="remember tickers"),
@@ -121,6 +125,7 @@ class Gateway:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.streams.stop()
         await self.dispatcher.close()
         await self.follower.stop()
         await self.memory.stop()

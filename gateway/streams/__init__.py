@@ -1,0 +1,1 @@
+"""Streams: WebSocket connections and what is sent to many of them at once. Speaks no dialect."""
