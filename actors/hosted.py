@@ -8,19 +8,23 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import json
 import logging
 import os
 import secrets
 import sys
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
 from typing import Any, Final, Protocol
 
 from actors.accounts import AccountsShell, ShardSettings
 from actors.directory import DirectorySettings, DirectoryShell, Secret, TooFewShards
 from actors.feeds.build import build_source
+from actors.feeds.live import LiveSource
 from actors.feeds.shell import FeedShell
+from actors.feeds.venue import VenueSettings
 from actors.fleet import Part
 from actors.order_book import BookSettings, OrderBookShell
 from actors.ray_fleet import RayFleet
@@ -32,17 +36,19 @@ from actors.writers.market import MarketWriter
 from infra.credentials import ApiKey, new_api_key, seal
 from infra.nats.snapshots import ensure_snapshots
 from infra.nats.stream import ensure_stream
+from infra.ports import PeerLost
 from infra.ray_client import parts
 from infra.read_model.candle_store import ValkeyCandleStore
 from infra.read_model.valkey_store import WRITE_TIMEOUT_S, ValkeyHistoryStore
 from infra.settings import Settings
 from infra.valkey_client import connect_valkey
-from mockexchange.instruments import Asset
+from mockexchange.instruments import Asset, Instrument
 from mockexchange.ledger.limits import IntakeLimits
 from mockexchange.messages.channel import BookUnready, DeliveryAnswer, Receipt
-from mockexchange.messages.codec import decode_registry_record, decode_requests, encode
+from mockexchange.messages.codec import decode_directory_answer, decode_registry_record, decode_requests, encode
 from mockexchange.messages.commands import Unavailable
-from mockexchange.messages.directory import DirectoryUnready
+from mockexchange.messages.directory import DirectoryRefused, DirectoryUnready, ListInstrument
+from mockexchange.messages.events import InstrumentListed
 from mockexchange.messages.subjects import REGISTRY
 from mockexchange.presets import preset
 from mockexchange.registry import Registry
@@ -169,7 +175,9 @@ class FeedActor(Hosted):
         async for message in read_until(world, [REGISTRY], 1, end):
             registry.apply(message.sequence, decode_registry_record(message.payload))
         fed = {symbol: instrument for symbol, instrument in registry.instruments.items() if instrument.feed}
-        return FeedShell(build_source(settings.feed, fed), world.bus, world.clock, fed, world.clock.now_ns())
+        source = build_source(settings.feed, fed, lambda venue: _live_source(venue, settings, registry))
+        listings = _fed_instruments(world, end + 1)
+        return FeedShell(source, world.bus, world.clock, fed, world.clock.now_ns(), listings=listings)
 
 
 class HistoryActor(Hosted):
@@ -236,6 +244,41 @@ ACTORS: Final[dict[str, type[Hosted]]] = {
 }
 
 
+async def _fed_instruments(world: World, start: int) -> AsyncGenerator[Instrument, None]:
+    """Yield the instruments with a feed that are listed, or change, in records from `start` on, without end."""
+    async with aclosing(world.journal.read([REGISTRY], start)) as batches:
+        async for batch in batches:
+            for message in batch:
+                for event in decode_registry_record(message.payload).events:
+                    if isinstance(event, InstrumentListed) and event.instrument.feed:
+                        yield event.instrument
+
+
+def _live_source(exchange: str, settings: Settings, registry: Registry) -> LiveSource:
+    """Make the source of a ccxt exchange; what it finds is listed by the directory."""
+    venue = VenueSettings(
+        exchange,
+        options=json.loads(settings.feed_options),
+        mode=settings.feed_mode,
+        symbols=settings.symbols,
+        quote=settings.feed_quote,
+        limit=settings.feed_limit,
+        silence_s=settings.feed_silence_seconds,
+    )
+    directory = parts().directory
+
+    async def list_instrument(instrument: Instrument) -> str:
+        answer = decode_directory_answer(await directory.handle(encode(ListInstrument(instrument, []))))
+        match answer:
+            case DirectoryRefused(field, reason):
+                return f"{field}: {reason}"
+            case DirectoryUnready(detail):
+                raise PeerLost(detail)
+        return ""
+
+    return LiveSource(venue, registry.instruments, list_instrument)
+
+
 def _incarnation() -> str:
     return f"{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -251,13 +294,16 @@ def _sealed(key: ApiKey, site: Site) -> Secret:
 
 def _directory_settings(settings: Settings, site: Site) -> DirectorySettings:
     """Return what exists from the first start on."""
-    instruments = [preset(symbol, feed=symbol in settings.fed_symbols) for symbol in settings.symbols]
+    is_live = settings.feed_source.kind == "ccxt"
+    # A real exchange's instruments are listed by the feed, which learns their rules there.
+    listed = () if is_live else settings.symbols
+    instruments = [preset(symbol, feed=symbol in settings.fed_symbols) for symbol in listed]
     codes = [settings.cash_asset, *settings.demo_balances]
     codes += [code for instrument in instruments for code in (instrument.base, instrument.quote)]
     demo = ApiKey(site.credentials.demo_api_key, site.credentials.demo_api_secret)
     funds = settings.demo_balances
     always_on = [Part("history"), Part("market"), Part("candles")]
-    if settings.fed_symbols:
+    if settings.fed_symbols or is_live:
         always_on.append(Part("feed"))
     return DirectorySettings(
         shards=settings.account_shards,

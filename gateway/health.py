@@ -98,5 +98,5 @@ def _watched_parts(directory: Mapping[str, object]) -> dict[str, str]:
     return {
         str(name): f"is {status['state']}"
         for name, status in parts.items()
-        if isinstance(status, Mapping) and status.get("state") in {"silent", "restarting", "starting"}
+        if isinstance(status, Mapping) and status.get("state") in {"silent", "restarting", "starting", "connecting"}
     }

@@ -6,9 +6,13 @@ Only `Unfit` carries a text of its own, where more is known.
 
 from __future__ import annotations
 
+import difflib
+import importlib.util
 import ipaddress
+import json
 import re
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -26,15 +30,16 @@ class Unfit(ValueError):
 
 
 class FeedSource(NamedTuple):
-    """Where outside prices come from: `seed` belongs to a synthetic market, `path` to a recorded one."""
+    """Where outside prices come from: `seed` is a synthetic market's, `path` a recorded one's, `venue` a real one's."""
 
-    kind: Literal["synthetic", "replay", "none"]
+    kind: Literal["synthetic", "replay", "ccxt", "none"]
     seed: int = 1
     path: Path = Path()
+    venue: str = ""
 
 
 def parse_feed(text: str) -> FeedSource:
-    """Read `synthetic`, `synthetic:<seed>`, `replay:<file>` or `none`."""
+    """Read `synthetic`, `synthetic:<seed>`, `replay:<file>`, `ccxt:<exchange id>` or `none`."""
     kind, _, detail = text.strip().partition(":")
     if kind == "none" and not detail:
         return FeedSource("none")
@@ -46,8 +51,21 @@ def parse_feed(text: str) -> FeedSource:
             raise Unfit(f"there is no file {path}; name a recording that exists")
         return FeedSource("replay", path=path)
     if kind == "ccxt":
-        raise Unfit("live markets through ccxt are not available yet; use synthetic, replay:<file> or none")
+        if detail not in _ccxt_ids():
+            near = ", ".join(difflib.get_close_matches(detail, _ccxt_ids(), n=3, cutoff=0.0))
+            raise Unfit(f"ccxt knows no exchange {detail!r}; name a known one, like {near}")
+        return FeedSource("ccxt", venue=detail)
     raise ValueError
+
+
+@cache
+def _ccxt_ids() -> frozenset[str]:
+    """Return the ids of ccxt's exchanges from its files' names, since importing ccxt takes half a second."""
+    package = importlib.util.find_spec("ccxt")
+    assert package is not None
+    assert package.submodule_search_locations is not None
+    folder = Path(package.submodule_search_locations[0]) / "async_support"
+    return frozenset(path.stem for path in folder.glob("*.py") if not path.stem.startswith("_"))
 
 
 def feed_text(source: FeedSource) -> str:
@@ -57,8 +75,27 @@ def feed_text(source: FeedSource) -> str:
             return f"synthetic:{source.seed}"
         case "replay":
             return f"replay:{source.path}"
+        case "ccxt":
+            return f"ccxt:{source.venue}"
         case "none":
             return "none"
+
+
+def parse_feed_options(value: object) -> str:
+    """Check what ccxt's exchange is constructed with: a JSON object, or a table of the configuration file."""
+    if isinstance(value, dict):
+        value = json.dumps(value, default=str)
+    if not isinstance(value, str) or not isinstance(json.loads(value), dict):
+        raise ValueError
+    return value
+
+
+def parse_file(text: object) -> Path:
+    """Read the path of a file that exists."""
+    path = Path(str(text)).expanduser().resolve()
+    if not path.is_file():
+        raise Unfit(f"there is no file {path}; name a PEM file that exists")
+    return path
 
 
 def parse_funds(text: str) -> dict[str, int]:
@@ -88,7 +125,9 @@ def parse_size(text: str | int) -> int:
 
 
 def parse_symbols(value: object) -> tuple[str, ...]:
-    """Read `BTC/USDT,ETH/USDT`, or a list of such symbols."""
+    """Read `BTC/USDT,ETH/USDT`, or a list of such symbols. An empty tuple stands for those that the feed finds."""
+    if value == () and isinstance(value, tuple):
+        return ()
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
         raise ValueError

@@ -48,11 +48,13 @@ def _limit(default: int, meaning: str) -> Any:
 
 
 _Host = Annotated[str, BeforeValidator(values.parse_host)]
+_File = Annotated[Path, BeforeValidator(values.parse_file)]
 _NatsUrl = Annotated[str, BeforeValidator(values.parse_nats_url)]
 _ValkeyUrl = Annotated[str, BeforeValidator(values.parse_valkey_url)]
 _RayAddress = Annotated[str, BeforeValidator(values.parse_ray_address)]
 _Symbols = Annotated[tuple[str, ...], BeforeValidator(values.parse_symbols)]
 _Feed = Annotated[str, BeforeValidator(lambda text: values.feed_text(values.parse_feed(text)))]
+_FeedOptions = Annotated[str, BeforeValidator(values.parse_feed_options)]
 _Fee = Annotated[Decimal, BeforeValidator(values.parse_fee)]
 _Funds = Annotated[str, BeforeValidator(lambda text: values.funds_text(values.parse_funds(text)))]
 _Sync = Annotated[str, BeforeValidator(values.parse_journal_sync)]
@@ -74,6 +76,11 @@ class Settings(BaseSettings):
     data_dir: Path = _setting(Path("./data"), "Where journal, logs and credentials live.", "a directory")
     host: _Host = _setting("127.0.0.1", "Where gateway and NATS listen.", "an IP address or a host name")
     gateway_port: int = _port(8000, "Port of the HTTP gateway.")
+    tls_cert: _File | None = _setting(
+        None, "Certificate of the gateway, with its chain; with it, all is https and wss.", "a PEM file"
+    )
+    tls_key: _File | None = _setting(None, "Key of that certificate, without a password.", "a PEM file")
+    dashboard_port: int = _port(8050, "Port of the dashboard.")
     nats_port: int = _port(4222, "Port of the embedded NATS server.")
     valkey_port: int = _port(6380, "Port of the embedded Valkey server, on loopback.")
     ray_port: int = _port(6399, "Port of the local Ray's control service.")
@@ -104,13 +111,35 @@ class Settings(BaseSettings):
     )
     symbols: _Symbols = _setting(
         DEFAULT_SYMBOLS,
-        "Symbols to list; with a replay the recorded ones, unless set.",
+        "Symbols to list; unless set, with a replay the recorded ones, with a real exchange those that are found.",
         "symbols like BTC/USDT,ETH/USDT in capital letters, none twice",
     )
     feed: _Feed = _setting(
         "synthetic:1",
         "The outside market that is mirrored into the books.",
-        "synthetic, synthetic:<seed>, replay:<file> or none",
+        "synthetic, synthetic:<seed>, replay:<file>, ccxt:<exchange id> or none",
+    )
+    feed_quote: str = _setting(
+        "USDT",
+        "Quote asset of the symbols that are found at a real exchange, unless symbols are set.",
+        "1 to 16 capital letters or digits",
+        pattern=r"^[A-Z0-9]{1,16}$",
+    )
+    feed_limit: int = _setting(
+        25,
+        "Most symbols that are found at a real exchange, those with the most volume in 24 hours.",
+        "a whole number from 1 to 500",
+        ge=1,
+        le=500,
+    )
+    feed_mode: Literal["auto", "rest"] = _setting(
+        "auto", "How a real exchange is followed: WebSocket where ccxt has it, or by REST alone.", "auto or rest"
+    )
+    feed_options: _FeedOptions = _setting(
+        "{}",
+        "What ccxt's exchange is constructed with: URLs, options, a proxy.",
+        "a JSON object",
+        is_secret=True,
     )
     feed_silence_seconds: float = _setting(
         10.0,
@@ -186,6 +215,8 @@ class Settings(BaseSettings):
             source = values.parse_feed(str(data.get("feed", "none")))
         except ValueError:
             return data
+        if source.kind == "ccxt":
+            return data | {"symbols": ()}
         if source.kind != "replay":
             return data
         try:
@@ -204,8 +235,13 @@ class Settings(BaseSettings):
             raise values.Unfit(
                 f"{PREFIX}AUTH is off, but {PREFIX}HOST is {self.host!r}: turn it on, or set {PREFIX}HOST to 127.0.0.1"
             )
+        if (self.tls_cert is None) is not (self.tls_key is None):
+            given, missing = ("CERT", "KEY") if self.tls_key is None else ("KEY", "CERT")
+            raise values.Unfit(
+                f"{PREFIX}TLS_{given} is set, but {PREFIX}TLS_{missing} is not: set both, or use mockx up --tls"
+            )
         taken: dict[int, str] = {}
-        for field in ("gateway_port", "nats_port", "valkey_port", "ray_port"):
+        for field in ("gateway_port", "dashboard_port", "nats_port", "valkey_port", "ray_port"):
             port = getattr(self, field)
             if port in taken:
                 raise values.Unfit(
@@ -238,7 +274,7 @@ class Settings(BaseSettings):
     def fed_symbols(self) -> frozenset[str]:
         """Those of `symbols` that the feed knows; the others are plain books between accounts."""
         match self.feed_source.kind:
-            case "synthetic":
+            case "synthetic" | "ccxt":
                 return frozenset(self.symbols)
             case "replay":
                 return frozenset(self.symbols) & frozenset(recorded_symbols(self.feed_source.path))
@@ -248,7 +284,8 @@ class Settings(BaseSettings):
     @property
     def gateway_url(self) -> str:
         """Where this machine reaches the gateway."""
-        return f"http://{values.reachable_host(self.host)}:{self.gateway_port}"
+        scheme = "http" if self.tls_cert is None else "https"
+        return f"{scheme}://{values.reachable_host(self.host)}:{self.gateway_port}"
 
     @property
     def nats_endpoint(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from actors.feeds.replay import ReplaySource
 from actors.feeds.source import MarketSource, SilentSource
 from actors.feeds.synthetic import SyntheticSource
@@ -9,10 +11,12 @@ from infra.setting_values import parse_feed
 from mockexchange.instruments import Instrument
 
 
-def build_source(settings_feed: str, instruments: dict[str, Instrument]) -> MarketSource:
+def build_source(
+    settings_feed: str, instruments: dict[str, Instrument], open_live: Callable[[str], MarketSource] | None = None
+) -> MarketSource:
     """Make the source for a `MOCKX_FEED` text and the instruments that have a feed.
 
-    Raises ReplayError for a recording that cannot be played on them.
+    `open_live` makes the source of a ccxt exchange. Raises ReplayError for a recording that cannot be played on them.
     """
     fed = {symbol: instrument for symbol, instrument in instruments.items() if instrument.feed}
     feed = parse_feed(settings_feed)
@@ -21,5 +25,8 @@ def build_source(settings_feed: str, instruments: dict[str, Instrument]) -> Mark
             return SyntheticSource(fed, feed.seed)
         case "replay":
             return ReplaySource(feed.path, fed)
+        case "ccxt":
+            assert open_live is not None
+            return open_live(feed.venue)
         case "none":
             return SilentSource()

@@ -17,7 +17,7 @@ import msgspec
 
 from actors.feeds.follower import Best, Difference, Follower, Snapshot, Trade
 from actors.feeds.grid import Grid, OffGrid
-from actors.feeds.source import Tick, pace
+from actors.feeds.source import MarketSource, Tick, pace
 from infra.ports import Clock
 from mockexchange.instruments import Instrument
 from mockexchange.messages.market import MarketUpdate
@@ -54,7 +54,7 @@ class _Line(NamedTuple):
     message: Snapshot | Difference | Best | Trade | None
 
 
-class ReplaySource:
+class ReplaySource(MarketSource):
     """One recording, played on the listed instrument whose base and quote its streams are named after."""
 
     def __init__(self, path: Path, instruments: dict[str, Instrument]) -> None:

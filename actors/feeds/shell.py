@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Final
@@ -40,12 +40,21 @@ class FeedShell:
     """
 
     def __init__(
-        self, source: MarketSource, bus: Bus, clock: Clock, instruments: dict[str, Instrument], epoch: int
+        self,
+        source: MarketSource,
+        bus: Bus,
+        clock: Clock,
+        instruments: dict[str, Instrument],
+        epoch: int,
+        *,
+        listings: AsyncGenerator[Instrument, None] | None = None,
     ) -> None:
+        """Make a feed; `listings` yields instruments with a feed that are listed, or change, while it runs."""
         self._source = source
         self._bus = bus
         self._clock = clock
         self._epoch = epoch
+        self._listings = listings
         self._markets = {symbol: _Market(symbol) for symbol in sorted(source.symbols & instruments.keys())}
         self._endings: list[Callable[[], Awaitable[None]]] = []
         self._background = Background()
@@ -53,7 +62,7 @@ class FeedShell:
     async def start(self) -> None:
         """Answer snapshot requests and begin to publish."""
         for market in self._markets.values():
-            self._endings.append(await self._bus.serve(feed_snapshot(market.symbol), self._answerer(market)))
+            await self._serve(market)
         self._background.begin(self._run())
 
     async def stop(self) -> None:
@@ -73,11 +82,30 @@ class FeedShell:
             **self._background.status(),
             "epoch": self._epoch,
             "messages": {symbol: market.number for symbol, market in self._markets.items()},
+            **self._source.status(),
         }
+
+    async def _serve(self, market: _Market) -> None:
+        self._endings.append(await self._bus.serve(feed_snapshot(market.symbol), self._answerer(market)))
+
+    async def _hear_listings(self, listings: AsyncGenerator[Instrument, None]) -> None:
+        async with aclosing(listings):
+            async for instrument in listings:
+                await self._list(instrument)
+
+    async def _list(self, instrument: Instrument) -> None:
+        """Let the source speak of an instrument that was listed, and publish it if it does."""
+        symbol = instrument.symbol
+        self._source.add(instrument)
+        if symbol in self._source.symbols and symbol not in self._markets:
+            self._markets[symbol] = _Market(symbol)
+            await self._serve(self._markets[symbol])
 
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
+                if self._listings is not None:
+                    tasks.create_task(self._hear_listings(self._listings))
                 tasks.create_task(self._publish_updates())
                 tasks.create_task(self._publish_tickers())
         except ExceptionGroup as failures:
@@ -109,14 +137,14 @@ class FeedShell:
     async def _publish_tickers(self) -> None:
         while True:
             await self._clock.sleep(TICKER_PAUSE_S)
-            for market in self._markets.values():
+            for market in list(self._markets.values()):
                 self._publish_ticker(market)
 
     def _publish_ticker(self, market: _Market) -> None:
-        """Publish a ticker that changed, or that nobody has heard for a while."""
+        """Publish a ticker that changed, or that nobody has heard for a while; none of a market that is not known."""
         now = self._clock.monotonic()
         is_changed = market.number != market.ticker_number
-        if not market.number or not (is_changed or now - market.ticker_at >= TICKER_AT_LEAST_S):
+        if not market.depth.is_known or not (is_changed or now - market.ticker_at >= TICKER_AT_LEAST_S):
             return
         market.ticker_number, market.ticker_at = market.number, now
         bid, ask = market.depth.best()

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from typing import Final, NamedTuple, Protocol
 
 from infra.ports import Clock
+from mockexchange.instruments import Instrument
 from mockexchange.messages.market import MarketUpdate
 
 SECOND_NS: Final = 1_000_000_000
@@ -28,6 +29,14 @@ class MarketSource(Protocol):
     def symbols(self) -> frozenset[str]:
         """The symbols it speaks of."""
 
+    def add(self, instrument: Instrument) -> None:  # noqa: ARG002
+        """Speak of an instrument that was listed, or by its new filters, if the market is the right one for it."""
+        return
+
+    def status(self) -> dict[str, object]:
+        """Describe what there is to say beyond what the feed itself knows."""
+        return {}
+
     def ticks(self, clock: Clock) -> AsyncGenerator[list[Tick], None]:
         """Yield what happens as it happens, without end; close it with `aclosing`.
 
@@ -35,10 +44,13 @@ class MarketSource(Protocol):
         """
 
 
-class SilentSource:
+class SilentSource(MarketSource):
     """An outside market of no symbols, in which nothing ever happens."""
 
-    symbols: frozenset[str] = frozenset()
+    @property
+    def symbols(self) -> frozenset[str]:
+        """None."""
+        return frozenset()
 
     async def ticks(self, clock: Clock) -> AsyncGenerator[list[Tick], None]:
         """Yield nothing, for ever."""

@@ -16,7 +16,7 @@ from random import Random
 from typing import Final
 from zlib import crc32
 
-from actors.feeds.source import SECOND_NS, Tick, pace
+from actors.feeds.source import SECOND_NS, MarketSource, Tick, pace
 from infra.ports import Clock
 from mockexchange.instruments import Instrument
 from mockexchange.messages.market import DepthSnapshot, DepthUpdate, MarketUpdate, Print
@@ -202,11 +202,12 @@ class SyntheticMarket:
         return [(price * self._instrument.tick_size, quantity) for price, quantity in levels]
 
 
-class SyntheticSource:
+class SyntheticSource(MarketSource):
     """Markets of several symbols, each with its own chances, about eight ticks a second apiece."""
 
     def __init__(self, instruments: dict[str, Instrument], seed: int) -> None:
-        self._instruments = instruments
+        self._instruments = dict(instruments)
+        self._joining: list[Instrument] = []
         self._seed = seed
 
     @property
@@ -214,20 +215,31 @@ class SyntheticSource:
         """The symbols it speaks of."""
         return frozenset(self._instruments)
 
+    def add(self, instrument: Instrument) -> None:
+        """Speak of an instrument that was listed; one that is spoken of keeps its market."""
+        if instrument.symbol not in self._instruments:
+            self._instruments[instrument.symbol] = instrument
+            self._joining.append(instrument)
+
     def ticks(self, clock: Clock) -> AsyncGenerator[list[Tick], None]:
         """Yield what happens as it happens, without end."""
         return pace(self.schedule(clock.now_ns()), clock, _WINDOW_NS)
 
     def schedule(self, began_ns: int) -> Iterator[Tick]:
-        """Yield all ticks from a time on: the same ones for the same time, without end."""
-        markets = {symbol: SyntheticMarket(instrument, self._seed) for symbol, instrument in self._instruments.items()}
-        for symbol, market in markets.items():
-            market.step(began_ns)
-            yield Tick(0, symbol, [market.snapshot()])
+        """Yield all ticks from a time on: the same ones for the same time and listings, without end."""
+        self._joining = list(self._instruments.values())
+        markets: dict[str, SyntheticMarket] = {}
         chances = Random(self._seed)
-        due = [(chances.randrange(SECOND_NS // 8), symbol) for symbol in markets]
-        heapq.heapify(due)
-        while due:
+        due: list[tuple[int, str]] = []
+        at_ns = 0
+        while self._joining or due:
+            joining, self._joining = self._joining, []
+            for instrument in joining:
+                market = markets[instrument.symbol] = SyntheticMarket(instrument, self._seed)
+                market.step(began_ns + at_ns)
+                yield Tick(at_ns, instrument.symbol, [market.snapshot()])
+            for instrument in joining:
+                heapq.heappush(due, (at_ns + chances.randrange(SECOND_NS // 8), instrument.symbol))
             at_ns, symbol = due[0]
             yield Tick(at_ns, symbol, markets[symbol].step(began_ns + at_ns))
             heapq.heapreplace(due, (at_ns + chances.randint(SECOND_NS // 25, SECOND_NS * 21 // 100), symbol))

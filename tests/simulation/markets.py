@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable
 from random import Random
 
-from actors.feeds.source import Tick
+from actors.feeds.source import MarketSource, Tick
 from infra.ports import Clock
 from mockexchange.instruments import Instrument
 from mockexchange.messages.market import BestBidOffer, DepthSnapshot, DepthUpdate, MarketUpdate, Print
@@ -80,8 +80,8 @@ class SmallMarket:
         return self._random.randint(1, 40) * self.instrument.step_size * 100
 
 
-class SmallSource:
-    """Implements `actors.feeds.source.MarketSource` for some symbols; sometimes all of them fall silent.
+class SmallSource(MarketSource):
+    """The markets of some symbols; sometimes all of them fall silent.
 
     Once `is_over` it says that nothing changes.
     """

@@ -7,7 +7,7 @@ import pytest
 
 from actors.feeds.depth import OutsideDepth
 from actors.feeds.shell import FeedShell
-from actors.feeds.source import SECOND_NS, SilentSource, Tick, pace
+from actors.feeds.source import SECOND_NS, MarketSource, SilentSource, Tick, pace
 from actors.feeds.synthetic import SyntheticSource
 from infra.ports import Clock
 from mockexchange.messages.codec import decode_feed_message, decode_feed_ticker
@@ -21,10 +21,12 @@ LISTED = {symbol: preset(symbol, feed=True) for symbol in ("BTC/USDT", "ETH/USDT
 SHOWN = DepthSnapshot([(100, 5)], [(101, 6)], 1)
 
 
-class ListedTicks:
+class ListedTicks(MarketSource):
     """A source of ticks given by the test."""
 
-    symbols = frozenset({"BTC/USDT"})
+    @property
+    def symbols(self) -> frozenset[str]:
+        return frozenset({"BTC/USDT"})
 
     def __init__(self, ticks: list[Tick]) -> None:
         self._ticks = ticks
