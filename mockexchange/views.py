@@ -21,13 +21,10 @@ from mockexchange.messages.orders import (
     OrderStatus,
     OrderStep,
     OrderType,
-    SelfTradePrevention,
     Side,
-    TimeInForce,
     Trade,
 )
-from mockexchange.messages.refusals import RejectReason
-from mockexchange.money import RATE_SCALE, to_text, to_units
+from mockexchange.money import RATE_SCALE, to_text
 
 # Indexed by the members' integer values: a tuple is read several times faster than a dictionary of enum members.
 SIDE_NAMES: Final = ("", "buy", "sell")
@@ -40,15 +37,6 @@ NS_PER_MS: Final = 1_000_000
 
 _BUY: Final = Side.BUY
 _CANCELED: Final = OrderStatus.CANCELED
-_REASONS: Final = {reason.value: reason for reason in RejectReason}
-_STATUSES: Final = {
-    "new": OrderStatus.NEW,
-    "partially_filled": OrderStatus.PARTIALLY_FILLED,
-    "filled": OrderStatus.FILLED,
-    "canceled": OrderStatus.CANCELED,
-    "partially_canceled": OrderStatus.CANCELED,
-    "rejected": OrderStatus.REJECTED,
-}
 _LAST_OPEN: Final = OrderStatus.PARTIALLY_FILLED
 
 
@@ -339,63 +327,6 @@ def order_view(order: Order, instrument: Instrument) -> OrderView:
     )
 
 
-def order_of(view: OrderView, instrument: Instrument) -> Order:
-    """Return the order that is shown, but for what is not: its commands, its deadline, and less than milliseconds."""
-    is_buy = view.side == SIDE_NAMES[_BUY]
-    hold_scale, fee_scale = instrument.quote_scale, instrument.base_scale
-    if not is_buy:
-        hold_scale, fee_scale = instrument.base_scale, instrument.quote_scale
-    return Order(
-        order_id=int(view.id),
-        account=view.account,
-        symbol=view.symbol,
-        side=_BUY if is_buy else Side.SELL,
-        order_type=OrderType(TYPE_NAMES.index(view.type)),
-        time_in_force=TimeInForce(TIME_IN_FORCE_NAMES.index(view.time_in_force)),
-        is_post_only=view.post_only,
-        quantity=to_units(view.amount or 0, instrument.quantity_scale),
-        price=to_units(view.limit_price or 0, instrument.price_scale),
-        quote_amount=to_units(view.quote_amount or 0, instrument.quote_scale),
-        command_id="",
-        client_order_id=view.client_order_id or "",
-        hold=to_units(view.initial_hold, hold_scale),
-        hold_left=to_units(view.hold_left, hold_scale),
-        maker_rate=to_units(view.maker_fee_rate, RATE_SCALE),
-        taker_rate=to_units(view.fee_rate, RATE_SCALE),
-        created_ns=view.ts_create * NS_PER_MS,
-        updated_ns=view.ts_update * NS_PER_MS,
-        status=_STATUSES[view.status],
-        filled=to_units(view.actual_filled, instrument.quantity_scale),
-        filled_quote=to_units(view.actual_notion, instrument.quote_scale),
-        fee=to_units(view.actual_fee, fee_scale),
-        finished_ns=(view.ts_finish or 0) * NS_PER_MS,
-        reason=_REASONS[view.reason] if view.reason else None,
-        sequence=view.sequence,
-        steps=view.history_count,
-        stop_price=to_units(view.stop_price or 0, instrument.price_scale),
-        triggered_ns=(view.ts_trigger or 0) * NS_PER_MS,
-        prevention=SelfTradePrevention(PREVENTION_NAMES.index(view.prevention)),
-        list_id=int(view.list_id or 0),
-        list_client_order_id=view.list_client_order_id or "",
-        replaces=int(view.replaces or 0),
-    )
-
-
-def order_at(order: Order, change: ChangeView, instrument: Instrument) -> Order:
-    """Return an order as one of its steps left it, where the order itself may be further."""
-    status = _STATUSES[change.status]
-    return msgspec.structs.replace(
-        order,
-        status=status,
-        filled=to_units(change.filled, instrument.quantity_scale),
-        filled_quote=to_units(change.filled_notion, instrument.quote_scale),
-        updated_ns=change.time * NS_PER_MS,
-        finished_ns=0 if status.is_open else change.time * NS_PER_MS,
-        reason=_REASONS[change.reason] if change.reason else None,
-        steps=change.number,
-    )
-
-
 def history_view(order: Order, steps: Sequence[OrderStep], instrument: Instrument) -> dict[str, StepView]:
     """Show the steps of an order, oldest first, under "0", "1" and so on."""
     fee_scale = instrument.base_scale if order.side is _BUY else instrument.quote_scale
@@ -439,28 +370,6 @@ def fill_view(fill: Fill, instrument: Instrument) -> FillView:
         "maker" if fill.is_maker else "taker",
         fill.time_ns // NS_PER_MS,
         fill.sequence,
-    )
-
-
-def fill_of(view: FillView, instrument: Instrument) -> Fill:
-    """Return the fill that is shown, but for less than milliseconds."""
-    is_buy = view.side == SIDE_NAMES[_BUY]
-    quantity = to_units(view.amount, instrument.quantity_scale)
-    return Fill(
-        trade_id=view.trade_id,
-        order_id=int(view.order_id),
-        account=view.account,
-        symbol=view.symbol,
-        side=_BUY if is_buy else Side.SELL,
-        price=to_units(view.price, instrument.price_scale),
-        quantity=quantity,
-        base_amount=instrument.base_amount(quantity),
-        quote_amount=to_units(view.notion, instrument.quote_scale),
-        fee=to_units(view.fee, instrument.base_scale if is_buy else instrument.quote_scale),
-        is_maker=view.liquidity == "maker",
-        time_ns=view.time * NS_PER_MS,
-        client_order_id=view.client_order_id or "",
-        sequence=view.sequence,
     )
 
 

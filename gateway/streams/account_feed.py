@@ -18,20 +18,9 @@ from gateway.dispatch import READS
 from gateway.failures import Failure, NotAvailable
 from gateway.floor import Floor
 from gateway.streams.hub import Hub, Leave
-from mockexchange.messages.commands import AccountAnswer, Balance, ReadAccount
-from mockexchange.messages.orders import Fill, Order
+from mockexchange.messages.commands import AccountAnswer, ReadAccount
 from mockexchange.messages.subjects import account
-from mockexchange.money import to_units
-from mockexchange.views import (
-    AccountBalance,
-    AccountFill,
-    AccountOrder,
-    BalanceView,
-    ChangeView,
-    fill_of,
-    order_at,
-    order_of,
-)
+from mockexchange.views import AccountBalance, AccountFill, AccountOrder
 
 logger = logging.getLogger(__name__)
 
@@ -55,26 +44,28 @@ _decode_number: Final = msgspec.json.Decoder(_Numbered).decode
 
 
 class OrderEvent(NamedTuple):
-    """A step of an order, as the step left it, and its fill where it traded."""
+    """A step of an order, and its fill where it traded; the payloads are as they came."""
 
-    number: int
-    sequence: int
-    order: Order
-    change: ChangeView
-    fill: Fill | None
-    payload: bytes
-    fill_payload: bytes
+    told: AccountOrder
+    fill: AccountFill | None
+    payloads: tuple[bytes, ...]
+
+    @property
+    def sequence(self) -> int:
+        """Where in the journal it happened."""
+        return self.told.sequence
 
 
 class BalanceEvent(NamedTuple):
-    """Balances that changed. `amount` is what a transfer moved, 0 where an order was the cause."""
+    """Balances that changed."""
 
-    number: int
-    sequence: int
-    balances: list[Balance]
-    amount: int
-    time_ms: int
-    payload: bytes
+    told: AccountBalance
+    payloads: tuple[bytes, ...]
+
+    @property
+    def sequence(self) -> int:
+        """Where in the journal it happened."""
+        return self.told.sequence
 
 
 AccountEvent = OrderEvent | BalanceEvent
@@ -100,7 +91,7 @@ class _Feed:
         self._floor = floor
         self._on_lost = on_lost
         self._waiting: list[tuple[str, bytes]] = []
-        self._traded: tuple[AccountOrder, Order, bytes] | None = None
+        self._traded: tuple[AccountOrder, bytes] | None = None
 
     async def open(self, hub: Hub) -> Leave:
         """Listen, and find out where the account stands."""
@@ -147,41 +138,17 @@ class _Feed:
 
     def _read(self, kind: str, payload: bytes) -> AccountEvent | None:
         """Return what a message tells; an order that traded waits for its fill, which is the next message."""
+        if kind == "balance":
+            return BalanceEvent(_decode_balance(payload), (payload,))
         if kind == "orders":
-            return self._order(payload)
-        if kind == "fills":
-            return self._fill(payload)
-        told = _decode_balance(payload)
-        balances = [self._balance(view) for view in told.balances]
-        amount = to_units(told.amount, self._scale(balances[0].asset)) if told.amount else 0
-        return BalanceEvent(told.number, told.sequence, balances, amount, told.time, payload)
-
-    def _order(self, payload: bytes) -> OrderEvent | None:
-        told = _decode_order(payload)
-        instrument = self._floor.registry.instruments[told.order.symbol]
-        order = order_at(order_of(told.order, instrument), told.change, instrument)
-        if told.change.price is not None:
-            self._traded = (told, order, payload)
+            told = _decode_order(payload)
+            if told.change.price is None:
+                return OrderEvent(told, None, (payload,))
+            self._traded = (told, payload)
             return None
-        return OrderEvent(told.number, told.sequence, order, told.change, None, payload, b"")
-
-    def _fill(self, payload: bytes) -> OrderEvent | None:
-        fill_payload, traded = payload, self._traded
-        self._traded = None
-        if traded is None:
-            # Its order was told before anybody listened.
-            return None
-        told, order, order_payload = traded
-        view = _decode_fill(fill_payload).fill
-        fill = fill_of(view, self._floor.registry.instruments[view.symbol])
-        return OrderEvent(told.number + 1, told.sequence, order, told.change, fill, order_payload, fill_payload)
-
-    def _balance(self, view: BalanceView) -> Balance:
-        scale = self._scale(view.asset)
-        return Balance(view.asset, to_units(view.free, scale), to_units(view.used, scale))
-
-    def _scale(self, asset: str) -> int:
-        return self._floor.registry.assets[asset].scale
+        traded, self._traded = self._traded, None
+        # Without it, the order was told before anybody listened.
+        return None if traded is None else OrderEvent(traded[0], _decode_fill(payload), (traded[1], payload))
 
 
 class AccountFeeds:

@@ -10,6 +10,8 @@ import msgspec
 import pytest
 
 from mockexchange import views
+from mockexchange.candle_views import encode_candle, encode_statistics
+from mockexchange.candles import Candle, Interval, flat_candle, statistics_of
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.ledger.changes import BalanceChanged, OrderChanged
 from mockexchange.messages.commands import Balance
@@ -19,7 +21,6 @@ from mockexchange.messages.orders import (
     OrderStatus,
     OrderStep,
     OrderType,
-    SelfTradePrevention,
     Side,
     TimeInForce,
     Trade,
@@ -31,6 +32,22 @@ GOLDEN = Path(__file__).parent / "golden"
 BTC_USDT = Instrument("BTC", "USDT", 8, 8, 2, 5)
 ASSETS = {"BTC": Asset("BTC", 8), "USDT": Asset("USDT", 8)}
 TIME_NS = 1_723_161_251_000_000_000
+CANDLE = Candle(
+    open_ms=1_723_161_000_000,
+    open=6_000_010,
+    high=6_000_500,
+    low=5_999_000,
+    close=6_000_020,
+    volume=3_000,
+    quote_volume=180_001_000_000,
+    trades=3,
+    taker_buy_volume=1_000,
+    taker_buy_quote_volume=60_000_000_000,
+    first_id=15,
+    last_id=17,
+    last_quantity=1_000,
+    last_ms=1_723_161_251_000,
+)
 
 
 def buy(**changes: object) -> Order:
@@ -171,6 +188,17 @@ PAYLOADS = {
         ),
         BTC_USDT,
     ),
+    "market_candle": encode_candle(CANDLE, BTC_USDT, Interval.FIVE_MINUTES, is_closed=False),
+    "market_candle_flat": encode_candle(
+        flat_candle(1_722_470_400_000, 6_000_020), BTC_USDT, Interval.MONTH, is_closed=True
+    ),
+    "market_statistics": encode_statistics(
+        statistics_of("BTC/USDT", [CANDLE], open_ms=1_723_074_840_000, close_ms=1_723_161_251_000, previous=None),
+        BTC_USDT,
+    ),
+    "market_statistics_unknown": encode_statistics(
+        statistics_of("BTC/USDT", [], open_ms=1_723_074_840_000, close_ms=1_723_161_251_000, previous=None), BTC_USDT
+    ),
     "account_fill": views.encode_account_fill(a_fill(), BTC_USDT, 13, 4711),
     "account_balance": views.encode_account_balance(
         BalanceChanged(
@@ -284,37 +312,3 @@ def test_history_counts_down_what_remains() -> None:
     assert history["1"].actual_filled == "0.01500"
     assert history["1"].reserved_notion_left == "300.00050000"
     assert history["2"].comment == "canceled by the user"
-
-
-def test_a_shown_order_is_read_back_as_it_was() -> None:
-    order = buy(
-        status=OrderStatus.CANCELED,
-        reason=RejectReason.SELF_TRADE,
-        order_type=OrderType.STOP_LOSS_LIMIT,
-        stop_price=6_000_000,
-        triggered_ns=TIME_NS,
-        prevention=SelfTradePrevention.EXPIRE_BOTH,
-        list_id=1025,
-        list_client_order_id="both",
-        replaces=1,
-        finished_ns=TIME_NS + 2_000_000,
-        command_id="",
-    )
-    for side in (order, msgspec.structs.replace(order, side=Side.SELL)):
-        shown = msgspec.json.decode(msgspec.json.encode(views.order_view(side, BTC_USDT)), type=views.OrderView)
-        assert views.order_of(shown, BTC_USDT) == side
-
-
-def test_a_shown_fill_is_read_back_as_it_was() -> None:
-    for fill in (a_fill(), a_fill(side=Side.SELL, is_maker=True, client_order_id="")):
-        assert views.fill_of(views.fill_view(fill, BTC_USDT), BTC_USDT) == fill
-
-
-def test_an_order_is_known_as_one_of_its_steps_left_it() -> None:
-    order = buy(status=OrderStatus.CANCELED, reason=RejectReason.NO_LIQUIDITY, finished_ns=TIME_NS + 1, command_id="")
-    step = OrderStep(TIME_NS, OrderStatus.PARTIALLY_FILLED, 6_000_000, 400, 24_000_000_000, 400)
-    change = views.change_view(OrderChanged(1, 13, 4711, order, step, 2, 400, 24_000_000_000), BTC_USDT)
-    then = views.order_at(order, change, BTC_USDT)
-    assert (then.status, then.filled, then.filled_quote) == (OrderStatus.PARTIALLY_FILLED, 400, 24_000_000_000)
-    assert (then.reason, then.finished_ns, then.steps, then.updated_ns) == (None, 0, 2, TIME_NS)
-    assert (order.status, order.filled) == (OrderStatus.CANCELED, 1_000)
