@@ -147,7 +147,7 @@ class CandleDesk:
         if first < start_ms:
             first = moved(interval, first, 1, offset_ms)
         source = source_of(interval, offset_ms)
-        earliest = await self._ask(self._history.next_candle(symbol, source, 0))
+        earliest = await self._ask(self._history.next_candle(symbol, source, 0)) or self._memory.candle(symbol, source)
         return first if earliest is None else max(first, bucket(interval, earliest.open_ms, offset_ms))
 
     async def _within(self, symbol: str, interval: Interval, first: int, last: int, offset_ms: int) -> CandleRows:

@@ -7,6 +7,7 @@ from typing import Annotated, Final
 from litestar import Response, get
 from litestar.params import FromPath, FromQuery, QueryParameter
 
+from gateway.candle_desk import MAX_CANDLES
 from gateway.failures import InvalidInput
 from gateway.native.requests import (
     AuthorizedRequest,
@@ -22,12 +23,19 @@ from gateway.native.requests import (
     parse_symbol,
 )
 from gateway.native.schemas import InstrumentView, OrderBookView, TickerEntry, instrument_view, ticker_entry
+from mockexchange.candle_views import CandleView, StatisticsView, candle_view, statistics_view
+from mockexchange.candles import LAST_MS, Interval, close_ms
 from mockexchange.views import NS_PER_MS, FillView, TradeView, fill_view, levels_view, trade_view
 
 MAX_DEPTH: Final = 5_000
 MAX_TICKERS: Final = 1_000
 
 Depth = Annotated[int, QueryParameter(description=f"Levels of each side, 1 to {MAX_DEPTH}.")]
+
+Time = Annotated[int | None, QueryParameter(description=f"Milliseconds since the epoch, 0 to {LAST_MS}.")]
+CandleLimit = Annotated[int, QueryParameter(description=f"How many, 1 to {MAX_CANDLES}.")]
+
+_DAY: Final = "/24h"
 
 
 @get("/tickers", operation_id="listSymbols")
@@ -37,14 +45,42 @@ async def list_symbols(request: OpenRequest) -> list[str]:
 
 
 @get("/tickers/{symbols:path}", operation_id="getTickers")
-async def get_tickers(request: OpenRequest, symbols: FromPath[str]) -> dict[str, TickerEntry]:
-    """Show the tickers of one or several symbols, separated by commas."""
+async def get_tickers(request: OpenRequest, symbols: FromPath[str]) -> dict[str, TickerEntry] | StatisticsView:
+    """Show the tickers of symbols, separated by commas; or with `/24h` after one symbol, its last 24 hours."""
+    gateway = gateway_of(request)
+    if symbols.rstrip("/").lower().endswith(_DAY):
+        # A path of several segments takes all that follows it, so there can be no route of its own.
+        instrument = await gateway.floor.instrument(parse_symbol(symbols.rstrip("/")[: -len(_DAY)]))
+        return statistics_view(await gateway.candles.statistics(instrument), instrument)
     names = [parse_symbol(name) for name in symbols.strip("/").split(",") if name]
     if len(names) > MAX_TICKERS:
         raise InvalidInput("symbols", f"must be at most {MAX_TICKERS}")
-    gateway = gateway_of(request)
     instruments = [await gateway.floor.instrument(name) for name in names]
     return {item.symbol: ticker_entry(item.symbol, gateway.memory.ticker(item)) for item in instruments}
+
+
+@get("/candles/{symbol:path}", operation_id="listCandles")
+async def list_candles(
+    request: OpenRequest,
+    symbol: FromPath[str],
+    *,
+    interval: FromQuery[Interval] = Interval.MINUTE,
+    start: Time = None,
+    end: Time = None,
+    limit: CandleLimit = 500,
+) -> list[CandleView]:
+    """List candles of a symbol, oldest first, without gaps: from `start`, or else the last ones before `end`."""
+    for name, time_ms in (("start", start), ("end", end)):
+        if time_ms is not None and not 0 <= time_ms <= LAST_MS:
+            raise InvalidInput(name, f"must be 0 to {LAST_MS}")
+    gateway = gateway_of(request)
+    instrument = await gateway.floor.instrument(parse_symbol(symbol))
+    candles = await gateway.candles.candles(instrument, interval, start_ms=start, end_ms=end, limit=limit)
+    now_ms = gateway.floor.clock.now_ns() // NS_PER_MS
+    return [
+        candle_view(candle, instrument, interval, is_closed=close_ms(interval, candle.open_ms) < now_ms)
+        for candle in candles
+    ]
 
 
 @get("/orderbook/{symbol:path}", operation_id="getOrderBook")
@@ -111,6 +147,7 @@ async def get_instrument(request: OpenRequest, symbol: FromPath[str]) -> Instrum
 HANDLERS: Final = [
     list_symbols,
     get_tickers,
+    list_candles,
     get_order_book,
     list_trades,
     list_fills,

@@ -20,14 +20,18 @@ from actors.directory import DirectorySettings, DirectoryShell, Secret
 from actors.fleet import Part
 from actors.order_book import BookSettings, OrderBookShell
 from actors.runtime import Departure, World
+from actors.writers.candles import CandleWriter
 from actors.writers.history import HistoryWriter
+from actors.writers.market import MarketWriter
 from gateway.app import create_app
 from gateway.gateway import GatewayParts
 from infra.credentials import ApiKey
 from infra.ports import Fenced, JournalMessage, JournalUnavailable, PeerLost
+from infra.read_model.candle_rows import CandleRange, CandleRows
 from infra.read_model.rows import decode_fill, decode_order, decode_step, decode_trade
 from infra.read_model.store import HistoryUnavailable
 from infra.wall_clock import WallClock
+from mockexchange.candles import Candle, Interval
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.ledger import IntakeLimits
 from mockexchange.messages.codec import encode
@@ -36,6 +40,7 @@ from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, Si
 from mockexchange.messages.subjects import feed_snapshot, feed_ticker, feed_updates
 from tests.support.eventually import eventually
 from tests.support.heard_bus import HeardBus
+from tests.support.memory_candles import MemoryCandleStore
 from tests.support.memory_history import MemoryHistoryStore
 from tests.support.memory_journal import MemoryJournal, MemorySnapshots
 
@@ -192,8 +197,9 @@ class LocalFleet:
 class MemoryHistory:
     """Implements the gateway's `History` on the rows of a writer."""
 
-    def __init__(self, store: MemoryHistoryStore) -> None:
+    def __init__(self, store: MemoryHistoryStore, kept_candles: MemoryCandleStore) -> None:
         self.store = store
+        self.kept_candles = kept_candles
         self.is_available = True
         self.is_frozen = False
         self._position = 0
@@ -255,13 +261,32 @@ class MemoryHistory:
         self._check()
         return dict(self.store.tickers)
 
+    async def candles(self, ranges: list[CandleRange]) -> list[CandleRows]:
+        self._check()
+        return await self.kept_candles.candles(ranges)
+
+    async def next_candle(self, symbol: str, interval: Interval, from_ms: int) -> Candle | None:
+        self._check()
+        return await self.kept_candles.next_candle(symbol, interval, from_ms)
+
+    async def trades_after(self, symbol: str, from_id: int, limit: int) -> list[Trade]:
+        return [trade for trade in self._tape(symbol) if trade.trade_id >= from_id][:limit]
+
+    async def trades_between(self, symbol: str, start_ms: int, end_ms: int, limit: int) -> list[Trade]:
+        tape = self._tape(symbol)
+        return [trade for trade in tape if start_ms <= trade.time_ns // 1_000_000 <= end_ms][:limit]
+
+    def _tape(self, symbol: str) -> list[Trade]:
+        self._check()
+        return [decode_trade(row) for _, row in sorted(self.store.tapes.get(symbol, {}).items())]
+
     def _check(self) -> None:
         if not self.is_available:
             raise HistoryUnavailable("the read model is away")
 
 
 class LocalExchange:
-    """Two shards, a directory, a history writer, books as they are used, and feeds moved by hand."""
+    """Two shards, a directory, the writers, books as they are used, and feeds moved by hand."""
 
     def __init__(self) -> None:
         self.journal = LocalJournal()
@@ -270,12 +295,15 @@ class LocalExchange:
         self.books = LocalBooks(self.world)
         self.shards = LocalShards()
         self.store = MemoryHistoryStore()
-        self.history = MemoryHistory(self.store)
+        self.kept_candles = MemoryCandleStore()
+        self.history = MemoryHistory(self.store, self.kept_candles)
         self.fleet = LocalFleet()
         self.feeds = {symbol: HandFeed(symbol, self.bus) for symbol in ("BTC/USDT", "ETH/USDT")}
         self._secrets = count(1)
         self.directory = DirectoryShell(self.world, self.fleet, self._directory_settings(), self._new_secret)
         self.writer = HistoryWriter(self.journal, self.store, self.world.clock, self.world.snapshots)
+        self.market_writer = MarketWriter(self.bus, self.store, self.world.clock)
+        self.candle_writer = CandleWriter(self.journal, self.bus, self.kept_candles, self.world.clock)
 
     async def start(self) -> None:
         self.feeds["BTC/USDT"].show([(5_999_990, 20_000)], [(6_000_000, 100_000), (6_000_100, 500_000)])
@@ -288,10 +316,12 @@ class LocalExchange:
             await shell.start()
         for symbol in ("BTC/USDT", "ETH/USDT", "GOLD/USDT"):
             await self.books.renew(symbol)
-        await self.writer.start()
+        for writer in self._writers():
+            await writer.start()
 
     async def stop(self) -> None:
-        await self.writer.stop()
+        for writer in self._writers():
+            await writer.stop()
         await self.directory.stop()
         for shell in (*self.shards.shells, *self.books.shells.values()):
             await shell.stop()
@@ -300,6 +330,9 @@ class LocalExchange:
         for task in left:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
+
+    def _writers(self) -> tuple[HistoryWriter, MarketWriter, CandleWriter]:
+        return self.writer, self.market_writer, self.candle_writer
 
     def parts(self, **changes: Any) -> GatewayParts:
         """Return what a gateway is given."""
