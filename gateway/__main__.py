@@ -97,7 +97,13 @@ async def _run(settings: Settings, credentials: Credentials, index: int) -> int:
 async def _serve(given: GatewayParts, settings: Settings, stopped: asyncio.Event) -> int:
     """Serve until told to stop (0), or until the journal can no longer be trusted (1)."""
     app = create_app(given)
-    server = make_server(app, given.index, graceful_s=int(settings.order_timeout_seconds) + 2)
+    server = make_server(
+        app,
+        given.index,
+        graceful_s=int(settings.order_timeout_seconds) + 2,
+        certificate=settings.tls_cert,
+        key=settings.tls_key,
+    )
     serving = asyncio.create_task(server.serve(sockets=[shared_socket(settings.host, settings.gateway_port)]))
     if not await server.is_ready(serving):
         return 1

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -89,8 +90,13 @@ class GatewayServer(uvicorn.Server):
         yield
 
 
-def make_server(app: Litestar, index: int, *, graceful_s: int) -> GatewayServer:
-    """Return the server of a gateway process; each answer names the process in `x-mockx-gateway`."""
+def make_server(
+    app: Litestar, index: int, *, graceful_s: int, certificate: Path | None = None, key: Path | None = None
+) -> GatewayServer:
+    """Return the server of a gateway process; each answer names the process in `x-mockx-gateway`.
+
+    With a certificate and its key it speaks TLS only.
+    """
     config = uvicorn.Config(
         app,
         http=BoundedProtocol,
@@ -103,6 +109,8 @@ def make_server(app: Litestar, index: int, *, graceful_s: int) -> GatewayServer:
         limit_concurrency=MAX_CONNECTIONS,
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=graceful_s,
+        ssl_certfile=certificate,
+        ssl_keyfile=key,
     )
     return GatewayServer(config)
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import http.client
 import json
+from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
+
+from infra.tls import trusting
 
 
 class HttpAnswer(NamedTuple):
@@ -20,17 +23,28 @@ class NoAnswer(Exception):
 
 
 def request(
-    method: str, url: str, *, key: str | None = None, body: object = None, timeout_s: float = 10.0
+    method: str,
+    url: str,
+    *,
+    key: str | None = None,
+    body: object = None,
+    timeout_s: float = 10.0,
+    certificate: Path | None = None,
 ) -> HttpAnswer:
-    """Send a request with a JSON body and return the answer, whatever its status. Raises NoAnswer."""
+    """Send a request with a JSON body and return the answer, whatever its status. Raises NoAnswer.
+
+    A server with this very certificate is trusted, whatever its name.
+    """
     parts = urlsplit(url)
     headers = {"Accept": "application/json"}
     if key is not None:
         headers["x-api-key"] = key
     if body is not None:
         headers["Content-Type"] = "application/json"
-    assert parts.hostname is not None
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    try:
+        connection = _connection(parts, timeout_s, certificate)
+    except OSError as error:
+        raise NoAnswer(f"{certificate} cannot be read ({error.strerror})") from error
     try:
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
         connection.request(method, path, None if body is None else json.dumps(body).encode(), headers)
@@ -41,6 +55,14 @@ def request(
         raise NoAnswer(f"nobody answers at {parts.netloc} ({reason})") from error
     finally:
         connection.close()
+
+
+def _connection(parts: SplitResult, timeout_s: float, certificate: Path | None) -> http.client.HTTPConnection:
+    assert parts.hostname is not None
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout_s)
+    context = None if certificate is None else trusting(certificate)
+    return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout_s, context=context)
 
 
 def _decoded(content: bytes) -> Any:

@@ -156,7 +156,7 @@ class Exchange:
             name,
             partial(self._launch, name, lambda: [sys.executable, "-m", "gateway", str(number)]),
             # All gateways share the port, so that this is a sign of life of any of them.
-            partial(_wait_until_it_answers, f"{self.settings.gateway_url}/health/live"),
+            partial(_wait_until_it_answers, f"{self.settings.gateway_url}/health/live", self.settings.tls_cert),
             needs=(HOST,),
             follows=HOST,
             # Requests under way are answered first.
@@ -207,10 +207,10 @@ def last_lines(path: Path, count: int) -> list[str]:
         return log.read().decode(errors="replace").splitlines()[-count:]
 
 
-async def _wait_until_it_answers(url: str) -> None:
+async def _wait_until_it_answers(url: str, certificate: Path | None) -> None:
     while True:
         with suppress(NoAnswer):
-            answer = await asyncio.to_thread(request, "GET", url, timeout_s=2.0)
+            answer = await asyncio.to_thread(request, "GET", url, timeout_s=2.0, certificate=certificate)
             if answer.status == 200:
                 return
         await asyncio.sleep(_POLL_S)

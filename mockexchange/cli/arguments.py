@@ -30,7 +30,7 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
 
 
 def _add_up(commands: Any) -> None:
-    _command(
+    up = _command(
         commands,
         "up",
         "Run the exchange until Ctrl-C.",
@@ -38,6 +38,10 @@ def _add_up(commands: Any) -> None:
         "data directory and are there again at the next start.",
         "mockx up",
         "MOCKX_GATEWAY_PORT=8080 MOCKX_FEED=synthetic:7 mockx up",
+        "mockx up --tls",
+    )
+    up.add_argument(
+        "--tls", action="store_true", help="serve https and wss, with a certificate that is made unless one is set"
     )
 
 

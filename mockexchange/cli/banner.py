@@ -53,7 +53,8 @@ def curl_line(settings: Settings, credentials: Credentials) -> str:
         order |= {"type": "limit", "limit_price": instrument.price_text(instrument.start_price)}
     key = f"-H 'x-api-key: {credentials.demo_api_key}' " if settings.auth else ""
     trust = "" if settings.tls_cert is None else f"--cacert {settings.tls_cert} "
-    return f"curl -s {trust}{settings.gateway_url}/orders {key}-H 'content-type: application/json' -d '{json.dumps(order)}'"
+    where = f"{trust}{settings.gateway_url}/orders"
+    return f"curl -s {where} {key}-H 'content-type: application/json' -d '{json.dumps(order)}'"
 
 
 def _trust_lines(settings: Settings) -> list[str]:

@@ -19,7 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_settings()
     match arguments.command:
         case "up":
-            return run_up(settings, console)
+            return run_up(settings, console, with_tls=arguments.tls)
         case "status":
             return run_status(settings, console, is_json=arguments.json)
         case "backup":

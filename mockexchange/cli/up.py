@@ -8,11 +8,13 @@ import signal
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from rich.console import Console
 
+from infra.address import address_of, leave_address
 from infra.credentials import NATS_USER, credentials_for
 from infra.data_directory import locked_data_directory
 from infra.http_client import HttpAnswer, NoAnswer, request
@@ -24,6 +26,7 @@ from infra.ports import JournalUnavailable
 from infra.problem import Problem
 from infra.settings import Settings
 from infra.supervisor import PartFailed, Supervisor
+from infra.tls import CertificateFiles, check_certificate, own_certificate
 from infra.wall_clock import WallClock
 from mockexchange.cli.banner import banner
 from mockexchange.cli.console import Narrator
@@ -39,9 +42,11 @@ EXIT_FORCED: Final = 130
 _POLL_S: Final = 0.1
 
 
-def run_up(settings: Settings, console: Console) -> int:
+def run_up(settings: Settings, console: Console, *, with_tls: bool = False) -> int:
     """Run the exchange until SIGINT or SIGTERM; return 0 once all parts have stopped."""
     with locked_data_directory(settings.data_dir) as was_killed:
+        settings = _with_certificate(settings, with_tls)
+        leave_address(settings)
         exchange = Exchange(settings, credentials_for(settings))
         exchange.prepare_logs()
         narrator = Narrator(console, exchange.log_path("up"))
@@ -53,6 +58,16 @@ def run_up(settings: Settings, console: Console) -> int:
         finally:
             narrator.close()
     return 0
+
+
+def _with_certificate(settings: Settings, with_tls: bool) -> Settings:
+    """Return settings whose certificate can be served: a given one, or with `--tls` one that is made here."""
+    if settings.tls_cert is None and with_tls:
+        files = own_certificate(settings.data_dir, settings.host)
+        return settings.model_copy(update={"tls_cert": files.certificate, "tls_key": files.key})
+    if settings.tls_cert is not None and settings.tls_key is not None:
+        check_certificate(CertificateFiles(settings.tls_cert, settings.tls_key))
+    return settings
 
 
 @dataclass
@@ -104,13 +119,14 @@ class _Run:
 
     async def _become_healthy(self) -> str:
         """Wait until all is well, or for long enough; return what is not."""
-        url = f"{self.exchange.settings.gateway_url}/health"
+        url, certificate = address_of(self.exchange.settings)
+        ask = partial(request, "GET", f"{url}/health", timeout_s=3.0, certificate=certificate)
         deadline = asyncio.get_running_loop().time() + HEALTH_TIMEOUT_S
         complaint = "the gateway does not answer"
         while complaint and asyncio.get_running_loop().time() < deadline:
             await asyncio.sleep(_POLL_S)
             with suppress(NoAnswer):
-                complaint = _complaint_of(await asyncio.to_thread(request, "GET", url, timeout_s=3.0))
+                complaint = _complaint_of(await asyncio.to_thread(ask))
         return complaint
 
     async def _keep_nats_users(self) -> None:
