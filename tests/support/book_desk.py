@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from mockexchange.matching import BookLimits, OrderBook
-from mockexchange.messages.channel import BookCancel
-from mockexchange.messages.events import BookEvent, FillSide, OrderCanceled, OrderFilled, OrderRejected, OrderReserved
+from mockexchange.messages.channel import BookAmend, BookCancel
+from mockexchange.messages.events import (
+    BookEvent,
+    FillSide,
+    OrderCanceled,
+    OrderFilled,
+    OrderRejected,
+    OrderReserved,
+    TradeIdsReserved,
+)
 from mockexchange.messages.market import MarketUpdate
 from mockexchange.messages.orders import Side, Trade
 from mockexchange.messages.refusals import RejectReason
 from tests.support.book_auditor import BookAuditor
-from tests.support.orders import OrderMaker, instrument
+from tests.support.orders import NO_DEADLINE, OrderMaker, instrument
 
 
 class BookDesk:
     """Evolves and audits what the book decides. Keywords of `buy` and `sell` are those of `OrderMaker.make`."""
 
-    def __init__(self, *, feed: bool = False, step_size: int = 1, limits: BookLimits | None = None) -> None:
-        self.instrument = instrument(feed=feed, step_size=step_size)
+    def __init__(
+        self,
+        *,
+        feed: bool = False,
+        step_size: int = 1,
+        limits: BookLimits | None = None,
+        band: tuple[int, int] = (0, 0),
+    ) -> None:
+        self.instrument = instrument(feed=feed, step_size=step_size, band_down=band[0], band_up=band[1])
         self.limits = limits or BookLimits()
         self.book = OrderBook(self.instrument, self.limits)
         self.maker = OrderMaker(self.instrument)
@@ -32,6 +49,45 @@ class BookDesk:
     def place(self, order: OrderReserved, shard: int = 0, now_ns: int = 0) -> Outcome:
         self.auditor.reserve(order)
         return self._done(self.book.place(order, shard, now_ns))
+
+    def place_list(
+        self, first: OrderReserved, second: OrderReserved, shard: int = 0, now_ns: int = 0, *, hold: int | None = None
+    ) -> Outcome:
+        """Place two orders as a list, which holds `hold` or what either needs."""
+        legs = self.maker.make_list(first, second)
+        if hold is not None:
+            legs = msgspec.structs.replace(legs[0], hold=hold), legs[1]
+        for leg in legs:
+            self.auditor.reserve(leg)
+        return self._done(self.book.place_list(*legs, shard, now_ns))
+
+    def replace(
+        self, order_id: int, order: OrderReserved, *, only_if_open: bool = True, hold: int = 0, shard: int = 0
+    ) -> Outcome:
+        """Place an order, with `hold` of its own, in the place of another."""
+        change = {"replaces": order_id, "only_if_open": only_if_open, "hold": hold}
+        return self.place(msgspec.structs.replace(order, **change), shard)
+
+    def amend(self, order_id: int, quantity: int, *, shard: int = 0, now_ns: int = 0) -> Outcome:
+        amend = BookAmend(order_id, "c:amend", quantity, "new-name", NO_DEADLINE)
+        return self._done(self.book.amend(amend, shard, now_ns))
+
+    def settle(self) -> Outcome:
+        """Go on until there is nothing left to do."""
+        done = Outcome()
+        while events := self.uncross():
+            done += events
+        return done
+
+    def restart(self, *, from_snapshot: bool) -> None:
+        """Go on with a book made of the journal or of a snapshot."""
+        before = self.book.state_hash()
+        snapshot = self.book.to_snapshot()
+        self.book = (
+            OrderBook.from_snapshot(self.instrument, snapshot, self.limits) if from_snapshot else self.replayed()
+        )
+        assert self.book.state_hash() == before
+        self.auditor.triggers.forget_prints()
 
     @property
     def last_id(self) -> int:
@@ -110,8 +166,19 @@ class Outcome(list[BookEvent]):
         return event
 
     @property
+    def said(self) -> list[tuple[str, int]]:
+        """What happened to whom, in order; of a fill the taker, or with a minus whom the house took."""
+        return [_said(event) for event in self if not isinstance(event, TradeIdsReserved)]
+
+    @property
     def refusal(self) -> RejectReason:
         """The reason of the rejection, which is all that happened."""
         (event,) = self
         assert isinstance(event, OrderRejected)
         return event.reason
+
+
+def _said(event: BookEvent) -> tuple[str, int]:
+    if isinstance(event, OrderFilled):
+        return "Filled", event.taker.order_id or -event.maker.order_id
+    return type(event).__name__.removeprefix("Order"), getattr(event, "order_id", 0)

@@ -11,23 +11,15 @@ import sys
 
 import msgspec
 
-from mockexchange.matching import BookLimits, OrderBook
+from mockexchange.matching import BookLimits
 from tests.support.book_commands import BookCommands
 from tests.support.book_desk import BookDesk
-
-
-class Session(BookDesk):
-    def restart(self, *, from_snapshot: bool) -> None:
-        snapshot = self.book.to_snapshot()
-        self.book = (
-            OrderBook.from_snapshot(self.instrument, snapshot, self.limits) if from_snapshot else self.replayed()
-        )
 
 
 def digest(seed: int, commands: int = 500) -> str:
     """Play a session; return a digest of its journal, its tape and its depth along the way."""
     chance = random.Random(seed)
-    session = Session(feed=True, limits=BookLimits(max_fills=3, trade_id_block=50))
+    session = BookDesk(feed=True, limits=BookLimits(max_fills=3, trade_id_block=50))
     played = BookCommands(session.instrument, chance)
     seen = hashlib.sha256()
     for _ in range(commands):
