@@ -71,6 +71,7 @@ class OrderDesk:
 
     async def place_many(self, caller: Caller, orders: Sequence[NewOrder | Failure]) -> list[Placed | Failure]:
         """Place orders; return one answer for each, in order. A Failure among them is handed through."""
+        self._floor.check_open()
         references = await self._commands.look_up([new for new in orders if isinstance(new, NewOrder)])
         deadline_ns = self._floor.deadline_ns()
 
@@ -96,6 +97,7 @@ class OrderDesk:
         """
         if list_client_order_id:
             check_id("list_client_order_id", list_client_order_id)
+        self._floor.check_open()
         references = await self._commands.look_up([first, second])
         deadline_ns = self._floor.deadline_ns()
         name = f"l:{list_client_order_id}" if list_client_order_id else self._floor.mint()
@@ -114,6 +116,7 @@ class OrderDesk:
 
         The new order may use the old one's money. With `only_if_open` nothing is placed where nothing was canceled.
         """
+        self._floor.check_open()
         references = await self._commands.look_up([new])
         deadline_ns = self._floor.deadline_ns()
         place = self._commands.make(caller, new, references, deadline_ns)
