@@ -20,7 +20,6 @@ from mockexchange.messages.orders import (
     Order,
     OrderStatus,
     OrderStep,
-    OrderType,
     Side,
     Trade,
 )
