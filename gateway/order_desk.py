@@ -148,7 +148,17 @@ class OrderDesk:
         The order is read first, for its symbol: so a cancel waits for its own book and no other. With `only` it must
         then be in that state, else the failure is ORDER_NOT_OPEN and its detail begins with `status: `.
         """
-        return (await self._cancel(caller, await self.order(caller, order_id, client_order_id), only))[0]
+        return (await self.cancel_order(caller, await self.order(caller, order_id, client_order_id), only))[0]
+
+    async def cancel_order(self, caller: Caller, order: Order, only: OrderStatus | None = None) -> list[Order]:
+        """Cancel an order that was read before as `cancel` does; return it, and then the other of its list."""
+        if only is not None and order.status is not only:
+            raise CommandRefused(RejectReason.ORDER_NOT_OPEN, f"status: {order.status.name}, wanted {only.name}")
+        deadline_ns = self._floor.deadline_ns()
+        command = CancelOrder(self._floor.mint(), caller.account, order.order_id, "", deadline_ns)
+        return (
+            await self._floor.ask(caller.shard, order.symbol, command, OrdersAnswer, deadline_ns=deadline_ns)
+        ).orders
 
     async def cancel_all(self, caller: Caller, symbol: str = "") -> list[Order]:
         """Cancel all open orders of an account, of one symbol or of all; return those canceled. Raises Failure."""
@@ -162,7 +172,7 @@ class OrderDesk:
         """Cancel a list; return the last state of its orders. Raises Failure."""
         orders = await self.order_list(caller, list_id, list_client_order_id)
         chosen = next((order for order in orders if order.is_open), orders[0])
-        canceled = await self._cancel(caller, chosen, None)
+        canceled = await self.cancel_order(caller, chosen)
         return sorted(canceled, key=lambda order: order.order_id)
 
     async def order(self, caller: Caller, order_id: int, client_order_id: str = "") -> Order:
@@ -205,15 +215,6 @@ class OrderDesk:
         if free >= need.least:
             return ""
         return f"need {to_text(need.least, need.scale)} {need.asset}, have {to_text(free, need.scale)}"
-
-    async def _cancel(self, caller: Caller, order: Order, only: OrderStatus | None) -> list[Order]:
-        if only is not None and order.status is not only:
-            raise CommandRefused(RejectReason.ORDER_NOT_OPEN, f"status: {order.status.name}, wanted {only.name}")
-        deadline_ns = self._floor.deadline_ns()
-        command = CancelOrder(self._floor.mint(), caller.account, order.order_id, "", deadline_ns)
-        return (
-            await self._floor.ask(caller.shard, order.symbol, command, OrdersAnswer, deadline_ns=deadline_ns)
-        ).orders
 
     def _outcome(self, answer: ShardAnswer) -> Placed | Failure:
         if isinstance(answer, OrderAnswer):

@@ -8,7 +8,7 @@ another of the table stands in its place, with Binance's text.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from litestar.exceptions import HTTPException
 
@@ -27,10 +27,18 @@ from mockexchange.messages.refusals import RejectReason
 
 
 class BinanceError(Failure):
-    """A refusal that is already in Binance's words."""
+    """A refusal that is already in Binance's words; `data` goes with some, beside code and text."""
 
-    def __init__(self, code: int, text: str, status: int = 400, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        text: str,
+        status: int = 400,
+        headers: Mapping[str, str] | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(code, text, status)
+        self.data = data
         self.code = code
         self.text = text
         self.status = status
@@ -38,12 +46,13 @@ class BinanceError(Failure):
 
 
 class Described(NamedTuple):
-    """A failure as it is told: HTTP status, code, text, and headers that go with it."""
+    """A failure as it is told: HTTP status, code, text, and headers and data that go with it."""
 
     status: int
     code: int
     text: str
     headers: dict[str, str]
+    data: Mapping[str, Any] | None = None
 
 
 MAINTENANCE: Final = "System is under maintenance."
@@ -121,7 +130,7 @@ def describe(failure: Failure | Exception) -> Described:
     """Return how a failure is told."""
     match failure:
         case BinanceError():
-            return Described(failure.status, failure.code, failure.text, failure.headers)
+            return Described(failure.status, failure.code, failure.text, failure.headers, failure.data)
         case CommandRefused(reason=RejectReason.TOO_LATE):
             return _away(may_execute=False, retry_after_s=1)
         case CommandRefused(reason=reason):
@@ -145,7 +154,7 @@ def describe(failure: Failure | Exception) -> Described:
     return Described(500, -1000, UNKNOWN_ERROR, {})
 
 
-def body_of(described: Described) -> dict[str, int | str]:
+def body_of(described: Described) -> dict[str, Any]:
     """Return the body of a failure over HTTP.
 
     At 503 it has no code, as Binance's own has none: clients then go by the status, which says that nothing was done,
@@ -153,7 +162,8 @@ def body_of(described: Described) -> dict[str, int | str]:
     """
     if described.status == 503 and described.code == -1001:
         return {"msg": described.text}
-    return {"code": described.code, "msg": described.text}
+    body: dict[str, Any] = {"code": described.code, "msg": described.text}
+    return body if described.data is None else body | {"data": described.data}
 
 
 def refusal(reason: RejectReason) -> BinanceError:
