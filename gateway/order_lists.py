@@ -8,7 +8,7 @@ from gateway.auth import Caller
 from gateway.failures import CommandRefused
 from gateway.history_desk import HistoryDesk
 from gateway.order_desk import OrderDesk
-from mockexchange.ledger.fold import SHARD_BASE
+from mockexchange.ledger.reservations import SHARD_BASE
 from mockexchange.messages.orders import Order, OrderStatus, Side
 from mockexchange.messages.refusals import RejectReason
 
@@ -91,12 +91,12 @@ class OrderLists:
                 break
         return found, before
 
-    async def all_open(self, caller: Caller) -> tuple[list[Order], int]:
+    async def all_open(self, caller: Caller, symbol: str = "") -> tuple[list[Order], int]:
         """Return all open orders of an account, in pages so that nobody is held up, and the first page's sequence."""
-        first = await self._orders.open_orders(caller, "", 0, WHOLE_PAGE)
+        first = await self._orders.open_orders(caller, symbol, 0, WHOLE_PAGE)
         found, page = first.orders, first.orders
         while len(page) == WHOLE_PAGE:
-            page = (await self._orders.open_orders(caller, "", found[-1].order_id, WHOLE_PAGE)).orders
+            page = (await self._orders.open_orders(caller, symbol, found[-1].order_id, WHOLE_PAGE)).orders
             found += page
         return found, first.sequence
 

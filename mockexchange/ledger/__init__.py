@@ -5,12 +5,22 @@
 
 from mockexchange.ledger.account import Account, Transfer, TransferKind
 from mockexchange.ledger.changes import AccountEvent, BalanceChanged, Filled, OrderChanged
-from mockexchange.ledger.decisions import Decision, Joined, Known, KnownTransfer, MustWait, Promised
+from mockexchange.ledger.decisions import (
+    Amending,
+    Decision,
+    Joined,
+    Known,
+    KnownTransfer,
+    MustWait,
+    Promised,
+    PromisedList,
+)
 from mockexchange.ledger.errors import LedgerBroken, MissingRecord
-from mockexchange.ledger.fold import SHARD_BASE, STARTING_FUNDS, order_of, reservation_of
 from mockexchange.ledger.intake import Intake
 from mockexchange.ledger.ledger import Ledger
 from mockexchange.ledger.limits import IntakeLimits, LedgerLimits
+from mockexchange.ledger.reservations import SHARD_BASE, order_of, reservation_of
+from mockexchange.ledger.shard_fold import STARTING_FUNDS
 from mockexchange.ledger.snapshot import SnapshotUnknown
 
 __all__ = [
@@ -18,6 +28,7 @@ __all__ = [
     "STARTING_FUNDS",
     "Account",
     "AccountEvent",
+    "Amending",
     "BalanceChanged",
     "Decision",
     "Filled",
@@ -33,6 +44,7 @@ __all__ = [
     "MustWait",
     "OrderChanged",
     "Promised",
+    "PromisedList",
     "SnapshotUnknown",
     "Transfer",
     "TransferKind",

@@ -36,8 +36,10 @@ class Account:
     """State of one account.
 
     `open_orders` is in order-id order, `closed_orders` and `transfers` are in the order they ended. `by_client_id` has
-    the latest order of a client order id, which is the open one where there is one. `market_buys` are the open
-    market buys. `funds_due` are starting funds not posted yet, `starting_funds` those that were.
+    the latest order of a client order id, which is the open one where there is one; `shadowed` are the orders that had
+    the client order id of an open order before it, by its order id. `by_list_id` has the first order of the latest list
+    of a list's client order id. `market_buys` are the open market buys. `funds_due` are starting funds not posted yet,
+    `starting_funds` those that were.
     """
 
     __slots__ = (
@@ -45,6 +47,7 @@ class Account:
         "balances",
         "by_client_id",
         "by_command",
+        "by_list_id",
         "closed_orders",
         "deposits",
         "fills",
@@ -52,6 +55,7 @@ class Account:
         "market_buys",
         "number",
         "open_orders",
+        "shadowed",
         "starting_funds",
         "totals",
         "transfers",
@@ -66,6 +70,8 @@ class Account:
         self.closed_orders: OrderedDict[int, Order] = OrderedDict()
         self.market_buys: dict[int, Order] = {}
         self.by_client_id: dict[str, Order] = {}
+        self.shadowed: dict[int, Order] = {}
+        self.by_list_id: dict[str, Order] = {}
         self.by_command: dict[str, Order] = {}
         self.transfers: OrderedDict[str, Transfer] = OrderedDict()
         self.fills: deque[Fill] = deque(maxlen=limits.fills)
@@ -90,7 +96,14 @@ class Account:
         return total
 
     def open(self, order: Order) -> None:
-        """Take in an order that is open."""
+        """Take in an order that is open.
+
+        Its client order id may be that of an open order which was given it by an amendment the intake had not heard of
+        when it decided, because its shard died meanwhile: that one loses it.
+        """
+        holder = self.by_client_id.get(order.client_order_id)
+        if holder is not None and holder.is_open:
+            holder.client_order_id = ""
         self.open_orders[order.order_id] = order
         if order.order_type is OrderType.MARKET and order.side is Side.BUY:
             self.market_buys[order.order_id] = order
@@ -100,12 +113,35 @@ class Account:
         """Make an order known by its ids."""
         self.by_command[order.command_id] = order
         if order.client_order_id:
-            self.by_client_id[order.client_order_id] = order
+            self._name(order)
+        if order.list_client_order_id and order.order_id == order.list_id:
+            self.by_list_id[order.list_client_order_id] = order
+
+    def rename(self, order: Order, client_order_id: str) -> None:
+        """Give an open order another client order id, unless that is empty or another open order's."""
+        holder = self.by_client_id.get(client_order_id)
+        if not client_order_id or (holder is not None and holder.is_open):
+            return
+        before = self.shadowed.pop(order.order_id, None)
+        if before is not None and before.order_id in self.closed_orders:
+            self.by_client_id[before.client_order_id] = before
+        else:
+            self.by_client_id.pop(order.client_order_id, None)
+        order.client_order_id = client_order_id
+        self._name(order)
+
+    def _name(self, order: Order) -> None:
+        """Make an order the one with its client order id."""
+        before = self.by_client_id.get(order.client_order_id)
+        if before is not None and order.is_open:
+            self.shadowed[order.order_id] = before
+        self.by_client_id[order.client_order_id] = order
 
     def close(self, order: Order, limit: int) -> None:
         """Move an order to those remembered, and forget the one that ended first beyond `limit`."""
         del self.open_orders[order.order_id]
         self.market_buys.pop(order.order_id, None)
+        self.shadowed.pop(order.order_id, None)
         self.closed_orders[order.order_id] = order
         if len(self.closed_orders) > limit:
             self._forget_first_order()
@@ -138,3 +174,5 @@ class Account:
             del self.by_command[order.command_id]
         if self.by_client_id.get(order.client_order_id) is order:
             del self.by_client_id[order.client_order_id]
+        if self.by_list_id.get(order.list_client_order_id) is order:
+            del self.by_list_id[order.list_client_order_id]

@@ -5,9 +5,16 @@ from __future__ import annotations
 import msgspec
 
 from mockexchange.ledger.account import Transfer
+from mockexchange.messages.channel import BookAmend
 from mockexchange.messages.commands import Refused
 from mockexchange.messages.events import Adjusted, Deposited, OrderReserved, Withdrawn
 from mockexchange.messages.orders import Order
+
+
+class PromisedList(msgspec.Struct, frozen=True):
+    """Both orders of a list, which must be appended in one record."""
+
+    legs: tuple[OrderReserved, OrderReserved]
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -38,5 +45,12 @@ class MustWait(msgspec.Struct, frozen=True):
     asset: str
 
 
+class Amending(msgspec.Struct, frozen=True):
+    """The book of `symbol` must be told; its word in the journal is the answer."""
+
+    symbol: str
+    command: BookAmend
+
+
 Promised = OrderReserved | Deposited | Withdrawn | Adjusted
-Decision = Promised | Refused | Known | KnownTransfer | Joined | MustWait
+Decision = Promised | PromisedList | Refused | Known | KnownTransfer | Joined | MustWait

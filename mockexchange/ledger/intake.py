@@ -9,15 +9,35 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from mockexchange.ledger.account import Account, Transfer
-from mockexchange.ledger.decisions import Decision, Joined, Known, KnownTransfer, MustWait, Promised
-from mockexchange.ledger.fold import SHARD_BASE, STARTING_FUNDS, starting_funds_command
+import msgspec
+
+from mockexchange.ledger.account import Account
+from mockexchange.ledger.amendments import decide_amendment
+from mockexchange.ledger.decisions import (
+    Amending,
+    Decision,
+    Known,
+    MustWait,
+    Promised,
+    PromisedList,
+)
+from mockexchange.ledger.identity import (
+    PLACEMENTS,
+    Placement,
+    duplicate_client_id,
+    duplicate_ids,
+    earlier_answer,
+    legs_of,
+)
 from mockexchange.ledger.ledger import Ledger
 from mockexchange.ledger.limits import IntakeLimits
+from mockexchange.ledger.lists import check_list
 from mockexchange.ledger.order_checks import Need, check_order, need_of
 from mockexchange.ledger.promises import Promises
-from mockexchange.ledger.repetition import differing_fields, is_same_transfer, set_balance_cause
-from mockexchange.messages.commands import Deposit, PlaceOrder, Refused, SetBalance, Withdraw
+from mockexchange.ledger.replacements import Replacement, find_replaced
+from mockexchange.ledger.reservations import SHARD_BASE
+from mockexchange.ledger.transfers import MoneyRequest, Purse, decide_transfer, short_of
+from mockexchange.messages.commands import AmendOrder, PlaceList, PlaceOrder, Refused, ReplaceOrder
 from mockexchange.messages.events import (
     Adjusted,
     Deposited,
@@ -26,11 +46,8 @@ from mockexchange.messages.events import (
     ShardEvent,
     Withdrawn,
 )
-from mockexchange.messages.orders import Order, OrderStatus, OrderType, Side
+from mockexchange.messages.orders import OrderType, Side
 from mockexchange.messages.refusals import RejectReason
-from mockexchange.money import MAX_AMOUNT, to_text
-
-MoneyRequest = Deposit | Withdraw | SetBalance
 
 PROMISED: Final = (OrderReserved, Deposited, Withdrawn, Adjusted)
 
@@ -46,7 +63,7 @@ class Intake:
         self._promises: dict[int, Promises] = {}
         self._last_counter = 0
 
-    def decide(self, request: PlaceOrder | MoneyRequest, now_ns: int) -> Decision:
+    def decide(self, request: Placement | MoneyRequest, now_ns: int) -> Decision:
         """Decide a command. An event in answer is promised from now on: it must be appended, in the order decided."""
         account = self.ledger.accounts.get(request.account)
         if account is None:
@@ -54,17 +71,48 @@ class Intake:
         promises = self._promises.get(request.account)
         if promises is None:
             promises = self._promises[request.account] = Promises()
-        earlier = _earlier(account, promises, request)
+        earlier = earlier_answer(account, promises, request)
         if earlier is not None:
             return earlier
         decision = (
             self._place(account, promises, request, now_ns)
-            if isinstance(request, PlaceOrder)
+            if isinstance(request, PLACEMENTS)
             else self._move(account, promises, request)
         )
         if isinstance(decision, PROMISED):
             promises.add(decision)
+        elif isinstance(decision, PromisedList):
+            for leg in decision.legs:
+                promises.add(leg)
         return decision
+
+    def amend(self, request: AmendOrder) -> Amending | Known | Refused:
+        """Decide an amendment of an order that the ledger knows.
+
+        The client order id it is to give is taken until `end_amendment`.
+        """
+        account = self.ledger.accounts.get(request.account)
+        if account is None:
+            return Refused(RejectReason.UNKNOWN_ACCOUNT, f"account: {request.account}")
+        order_id, name = request.order_id, request.client_order_id
+        order = self.ledger.order(account.account, order_id) if order_id else account.by_client_id.get(name)
+        if order is None:
+            return Refused(RejectReason.UNKNOWN_ORDER)
+        decision = decide_amendment(self.ledger.registry.instruments[order.symbol], order, request)
+        new_name = request.new_client_order_id
+        if isinstance(decision, Amending) and new_name and new_name != order.client_order_id:
+            promises = self._promises.setdefault(request.account, Promises())
+            duplicate = duplicate_client_id(account, promises, new_name)
+            if duplicate is not None:
+                return duplicate
+            promises.names.add(new_name)
+        return decision
+
+    def end_amendment(self, account: int, client_order_id: str) -> None:
+        """Free the client order id that an amendment was to give: its outcome is folded."""
+        promises = self._promises.get(account)
+        if promises is not None:
+            promises.names.discard(client_order_id)
 
     def settle(self, events: Iterable[ShardEvent]) -> None:
         """Forget the promises of these events: they were folded, or could not be sent. Unknown ones are ignored."""
@@ -126,27 +174,72 @@ class Intake:
                 events.append(event)
         return events
 
-    def _place(self, account: Account, promises: Promises, request: PlaceOrder, now_ns: int) -> Decision:
-        duplicate = _duplicate_client_id(account, promises, request.client_order_id)
-        if duplicate is not None:
-            return duplicate
-        instrument = self.ledger.registry.instruments.get(request.symbol)
+    def _place(self, account: Account, promises: Promises, request: Placement, now_ns: int) -> Decision:
+        legs = legs_of(request)
+        place = legs[0]
+        refused = duplicate_ids(self.ledger, account, promises, request)
+        if refused is not None:
+            return refused
+        instrument = self.ledger.registry.instruments.get(place.symbol)
         if instrument is None:
-            return Refused(RejectReason.UNKNOWN_SYMBOL, f"symbol: {request.symbol}")
-        refusal = check_order(instrument, request)
-        if refusal is not None:
-            return refusal
-        if len(account.open_orders) + len(promises.orders) >= self.limits.max_open_orders:
+            return Refused(RejectReason.UNKNOWN_SYMBOL, f"symbol: {place.symbol}")
+        for leg in legs:
+            refused = check_order(instrument, leg)
+            if refused is not None:
+                return refused
+        replacement = None
+        if isinstance(request, PlaceList):
+            refused = check_list(request.legs)
+        elif isinstance(request, ReplaceOrder):
+            replacement, refused = self._replacement(account, promises, request)
+        if refused is not None:
+            return refused
+        new_orders = 0 if replacement is not None and replacement.is_open else len(legs)
+        if len(account.open_orders) + len(promises.orders) + new_orders > self.limits.max_open_orders:
             return Refused(RejectReason.TOO_MANY_OPEN_ORDERS, f"limit: {self.limits.max_open_orders}")
-        if _needs_price(request) and not request.reference_price:
-            return Refused(RejectReason.NO_PRICE, f"symbol: {request.symbol}")
-        need = need_of(instrument, request, self.limits.market_margin)
-        free = self.free(request.account, need.asset)
-        if free < need.least:
-            return _short(account, promises, need, free)
-        return self._reserve(request, min(free, need.most), now_ns)
+        if _needs_price(place) and not place.reference_price:
+            return Refused(RejectReason.NO_PRICE, f"symbol: {place.symbol}")
+        return self._hold(account, promises, request, replacement, now_ns)
 
-    def _reserve(self, request: PlaceOrder, hold: int, now_ns: int) -> OrderReserved:
+    def _hold(
+        self,
+        account: Account,
+        promises: Promises,
+        request: Placement,
+        replacement: Replacement | None,
+        now_ns: int,
+    ) -> Decision:
+        """Hold what the orders need; those of a list hold it once, and one that replaces another counts on its hold."""
+        legs = legs_of(request)
+        instrument = self.ledger.registry.instruments[legs[0].symbol]
+        needs = [need_of(instrument, leg, self.limits.market_margin) for leg in legs]
+        asset, scale = needs[0].asset, needs[0].scale
+        need = Need(asset, scale, max(each.least for each in needs), max(each.most for each in needs))
+        lent = replacement.lends if replacement is not None and replacement.side is legs[0].side else 0
+        money = self.free(account.account, asset) + lent
+        if money < need.least:
+            return _short(account, promises, need, money)
+        held = min(money, need.most)
+        first = self._reserve(legs[0], max(0, held - lent), min(held, needs[0].most), now_ns)
+        if isinstance(request, PlaceList):
+            second = self._reserve(request.legs[1], 0, min(held, needs[1].most), now_ns)
+            listed = {"list_id": first.order_id, "list_client_order_id": request.list_client_order_id}
+            return PromisedList((msgspec.structs.replace(first, **listed), msgspec.structs.replace(second, **listed)))
+        if isinstance(request, ReplaceOrder) and replacement is not None:
+            return msgspec.structs.replace(first, replaces=replacement.order_id, only_if_open=request.only_if_open)
+        return first
+
+    def _replacement(
+        self, account: Account, promises: Promises, request: ReplaceOrder
+    ) -> tuple[Replacement | None, Refused | None]:
+        found = find_replaced(self.ledger, account, promises, request)
+        if found is None or found.symbol != request.place.symbol:
+            return None, Refused(RejectReason.UNKNOWN_ORDER, f"symbol: {request.place.symbol}")
+        if request.only_if_open and not found.is_open:
+            return None, Refused(RejectReason.NOT_REPLACED, order=self.ledger.order(account.account, found.order_id))
+        return found, None
+
+    def _reserve(self, request: PlaceOrder, hold: int, need: int, now_ns: int) -> OrderReserved:
         self._last_counter = max(self.ledger.last_order_counter, self._last_counter) + 1
         return OrderReserved(
             self._last_counter * SHARD_BASE + self.ledger.shard,
@@ -167,78 +260,23 @@ class Intake:
             request.received_ns,
             now_ns,
             request.deadline_ns,
+            need,
+            request.stop_price,
+            request.prevention,
         )
 
     def _move(self, account: Account, promises: Promises, request: MoneyRequest) -> Promised | Refused:
         asset = self.ledger.registry.assets.get(request.asset)
         if asset is None:
             return Refused(RejectReason.UNKNOWN_ASSET, f"asset: {request.asset}")
-        balance = account.balances.get(request.asset)
-        held = balance.held if balance is not None else 0
         free = self.free(request.account, request.asset)
-        if isinstance(request, SetBalance):
-            return _set_balance(request, free, held, asset.scale)
-        text = f"{to_text(request.amount, asset.scale)} {request.asset}"
-        if not 0 < request.amount <= MAX_AMOUNT:
-            return Refused(RejectReason.INVALID_AMOUNT, f"amount: {text}")
-        if isinstance(request, Withdraw):
-            if free < request.amount:
-                return _short_of(request.asset, asset.scale, request.amount, free)
-            return Withdrawn(
-                request.command_id, request.account, request.asset, request.amount, request.value, "withdrawal"
-            )
-        total = (balance.free if balance is not None else 0) + held + promises.arriving.get(request.asset, 0)
-        if total + request.amount > MAX_AMOUNT:
-            return Refused(RejectReason.INVALID_AMOUNT, f"amount: {text}, have {to_text(total, asset.scale)}")
-        cause = STARTING_FUNDS if _is_due(account, request) else "deposit"
-        return Deposited(request.command_id, request.account, request.asset, request.amount, request.value, cause)
-
-
-def _earlier(
-    account: Account, promises: Promises, request: PlaceOrder | MoneyRequest
-) -> Refused | Known | KnownTransfer | Joined | None:
-    """Return what a command id that was seen before is answered with, or None for a new one."""
-    command_id = request.command_id
-    first: Order | Transfer | Promised | None = (
-        account.by_command.get(command_id) or account.transfers.get(command_id) or promises.events.get(command_id)
-    )
-    if first is None:
-        return None
-    if isinstance(request, PlaceOrder):
-        if not isinstance(first, Order | OrderReserved):
-            return Refused(RejectReason.DUPLICATE_COMMAND, "used before for a transfer")
-        differing = differing_fields(request, first)
-        if differing:
-            return Refused(RejectReason.DUPLICATE_COMMAND, f"differs in {', '.join(differing)}")
-    elif isinstance(first, Order | OrderReserved) or not is_same_transfer(request, first):
-        return Refused(RejectReason.DUPLICATE_COMMAND, "used before for another command")
-    match first:
-        case Order() if first.status is not OrderStatus.RESERVED:
-            return Known(first)
-        case Transfer():
-            return KnownTransfer(first)
-        case _:
-            return Joined(command_id)
-
-
-def _duplicate_client_id(account: Account, promises: Promises, client_order_id: str) -> Refused | None:
-    if not client_order_id:
-        return None
-    order = account.by_client_id.get(client_order_id)
-    if (order is not None and order.is_open) or client_order_id in promises.client_ids:
-        return Refused(RejectReason.DUPLICATE_CLIENT_ORDER_ID, f"client_order_id: {client_order_id}")
-    return None
-
-
-def _is_due(account: Account, request: Deposit) -> bool:
-    """Whether a deposit posts starting funds."""
-    is_named = request.command_id == starting_funds_command(request.asset)
-    return is_named and account.funds_due.get(request.asset) == request.amount
+        return decide_transfer(Purse(account, asset, free, promises.arriving.get(request.asset, 0)), request)
 
 
 def _needs_price(request: PlaceOrder) -> bool:
     """Whether an order's hold is sized by the reference price."""
-    return request.order_type is OrderType.MARKET and request.side is Side.BUY and not request.quote_amount
+    is_by_quote = request.quote_amount > 0
+    return request.order_type is OrderType.MARKET and is_by_quote is (request.side is Side.SELL)
 
 
 def _short(account: Account, promises: Promises, need: Need, free: int) -> Refused | MustWait:
@@ -247,20 +285,4 @@ def _short(account: Account, promises: Promises, need: Need, free: int) -> Refus
     pending += sum(order.hold_left for order in account.market_buys.values() if order.quote == need.asset)
     if free + pending >= need.least:
         return MustWait(account.account, need.asset)
-    return _short_of(need.asset, need.scale, need.least, free)
-
-
-def _short_of(asset: str, scale: int, needed: int, free: int) -> Refused:
-    return Refused(
-        RejectReason.INSUFFICIENT_FUNDS, f"need {to_text(needed, scale)} {asset}, have {to_text(free, scale)}"
-    )
-
-
-def _set_balance(request: SetBalance, free: int, held: int, scale: int) -> Adjusted | Refused:
-    if request.free < 0 or request.free + held > MAX_AMOUNT:
-        return Refused(RejectReason.INVALID_AMOUNT, f"free: {to_text(request.free, scale)} {request.asset}")
-    if request.used not in {-1, held}:
-        detail = f"used: {to_text(request.used, scale)} {request.asset}, held {to_text(held, scale)}"
-        return Refused(RejectReason.USED_MISMATCH, detail)
-    cause = set_balance_cause(request.free)
-    return Adjusted(request.command_id, request.account, request.asset, request.free - free, cause)
+    return short_of(need.asset, need.scale, need.least, free)

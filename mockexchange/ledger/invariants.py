@@ -68,6 +68,10 @@ def _check_indexes(account: Account) -> None:
         raise LedgerBroken("the index of commands is wrong", facts)
     if account.by_client_id != {order.client_order_id: order for order in orders if order.client_order_id}:
         raise LedgerBroken("the index of client order ids is wrong", facts)
+    firsts = {order.list_client_order_id: order for order in orders if order.order_id == order.list_id}
+    firsts.pop("", None)
+    if account.by_list_id != firsts:
+        raise LedgerBroken("the index of lists is wrong", facts)
     open_client_ids = [order.client_order_id for order in account.open_orders.values() if order.client_order_id]
     if len(open_client_ids) != len(set(open_client_ids)):
         raise LedgerBroken("two open orders have one client order id", facts)

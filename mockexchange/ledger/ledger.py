@@ -11,10 +11,12 @@ from typing import Final
 
 from mockexchange.ledger import invariants, snapshot
 from mockexchange.ledger.account import Account
+from mockexchange.ledger.book_fold import BookFold
 from mockexchange.ledger.changes import AccountEvent
 from mockexchange.ledger.errors import LedgerBroken, MissingRecord
-from mockexchange.ledger.fold import STARTING_FUNDS, Fold, starting_funds_command
 from mockexchange.ledger.limits import LedgerLimits
+from mockexchange.ledger.reservations import SHARD_BASE
+from mockexchange.ledger.shard_fold import STARTING_FUNDS, ShardFold, starting_funds_command
 from mockexchange.messages.commands import AccountAnswer, Balance, Flow, TradeTotal
 from mockexchange.messages.events import AccountCreated, BookRecord, Deposited, RegistryRecord, ShardRecord
 from mockexchange.messages.orders import CLEARING, FEES, HOUSE, OUTSIDE, Fill, Order
@@ -80,19 +82,19 @@ class Ledger:
             raise MissingRecord(subject, expected, record.previous)
         if sequence <= self.sequence:
             raise LedgerBroken("a record came out of order", {"sequence": sequence, "folded": self.sequence})
-        fold = Fold(self, sequence, record.time_ns)
+        changes: list[AccountEvent] = []
         match record:
             case BookRecord():
-                fold.book_record(record)
+                changes = BookFold(self, sequence, record.time_ns).book_record(record)
             case ShardRecord():
-                fold.shard_record(record)
+                changes = ShardFold(self, sequence, record.time_ns).shard_record(record)
             case RegistryRecord():
                 self._apply_registry(sequence, record)
         self.subjects[subject] = sequence
         self.sequence = sequence
         if record.time_ns > self.time_ns:
             self._advance(record.time_ns)
-        return fold.changes
+        return changes
 
     def post(self, internal: int, asset: str, amount: int) -> None:
         """Add to a sub-account."""
@@ -130,6 +132,17 @@ class Ledger:
         """Return the open or remembered order that a command placed."""
         owner = self.accounts.get(account)
         return owner.by_command.get(command_id) if owner is not None else None
+
+    def list_orders(self, account: int, list_id: int, list_client_order_id: str = "") -> list[Order]:
+        """Return the open or remembered orders of a list by its id or, when that is 0, by its client order id."""
+        owner = self.accounts.get(account)
+        if owner is None:
+            return []
+        if not list_id:
+            first = owner.by_list_id.get(list_client_order_id)
+            list_id = first.order_id if first is not None else 0
+        orders = (self.order(account, list_id), self.order(account, list_id + SHARD_BASE))
+        return [order for order in orders if order is not None and order.list_id == list_id > 0]
 
     def open_orders(self, account: int, symbol: str, before: int, limit: int) -> list[Order]:
         """Return open orders with ids below `before` (0: all), newest first, at most `limit` (0: all).

@@ -16,15 +16,18 @@ def hold_asset(event: OrderReserved) -> str:
 class Promises:
     """Promised events of one account, by every id they are asked for.
 
-    `leaving` and `arriving` are what they take from and bring to its free balances.
+    `leaving` and `arriving` are what they take from and bring to its free balances. `names` are client order ids that
+    amendments under way are to give, `list_ids` those of promised lists.
     """
 
-    __slots__ = ("arriving", "client_ids", "events", "leaving", "orders")
+    __slots__ = ("arriving", "client_ids", "events", "leaving", "list_ids", "names", "orders")
 
     def __init__(self) -> None:
         self.events: dict[str, Promised] = {}
         self.orders: dict[int, OrderReserved] = {}
         self.client_ids: dict[str, OrderReserved] = {}
+        self.names: set[str] = set()
+        self.list_ids: set[str] = set()
         self.leaving: dict[str, int] = {}
         self.arriving: dict[str, int] = {}
 
@@ -35,6 +38,8 @@ class Promises:
             self.orders[event.order_id] = event
             if event.client_order_id:
                 self.client_ids[event.client_order_id] = event
+            if event.list_client_order_id:
+                self.list_ids.add(event.list_client_order_id)
         self._count(event, 1)
 
     def remove(self, command_id: str) -> None:
@@ -46,6 +51,7 @@ class Promises:
             del self.orders[event.order_id]
             if event.client_order_id:
                 del self.client_ids[event.client_order_id]
+            self.list_ids.discard(event.list_client_order_id)
         self._count(event, -1)
 
     def market_buy_holds(self, asset: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from mockexchange.ledger.account import Transfer, TransferKind
-from mockexchange.messages.commands import Deposit, PlaceOrder, SetBalance, Withdraw
+from mockexchange.messages.commands import Deposit, PlaceList, PlaceOrder, ReplaceOrder, SetBalance, Withdraw
 from mockexchange.messages.events import Adjusted, Deposited, OrderReserved, Withdrawn
 from mockexchange.messages.orders import Order
 
@@ -18,14 +18,38 @@ CLIENT_FIELDS: Final = (
     "quantity",
     "price",
     "quote_amount",
+    "stop_price",
+    "prevention",
     "client_order_id",
 )
 """What a client says about an order. The reference price is not its own and may differ the second time."""
 
 
+AMENDED_FIELDS: Final = ("quantity", "client_order_id")
+"""What an amendment changes, so that the order no longer says what was asked for at first."""
+
+
 def differing_fields(request: PlaceOrder, first: Order | OrderReserved) -> list[str]:
     """Return the fields in which a command differs from the order it placed before."""
-    return [name for name in CLIENT_FIELDS if getattr(request, name) != getattr(first, name)]
+    is_amended = isinstance(first, Order) and first.amended_by
+    names = [name for name in CLIENT_FIELDS if not (is_amended and name in AMENDED_FIELDS)]
+    return [name for name in names if getattr(request, name) != getattr(first, name)]
+
+
+def differing_in_kind(request: PlaceOrder | PlaceList | ReplaceOrder, first: Order | OrderReserved) -> list[str]:
+    """Return in what a command differs from the one that placed an order: in its list or what it replaces."""
+    list_id = first.order_id if isinstance(request, PlaceList) else 0
+    list_name = request.list_client_order_id if isinstance(request, PlaceList) else ""
+    differing = []
+    if (first.list_id, first.list_client_order_id) != (list_id, list_name):
+        differing.append("list")
+    if isinstance(request, ReplaceOrder):
+        is_same = first.replaces == request.order_id if request.order_id else first.replaces
+        if not is_same or first.only_if_open is not request.only_if_open:
+            differing.append("replaces")
+    elif first.replaces:
+        differing.append("replaces")
+    return differing
 
 
 def is_same_transfer(

@@ -29,7 +29,7 @@ from mockexchange.registry import Registry
 if TYPE_CHECKING:
     from mockexchange.ledger.ledger import Ledger
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 Wide = int | str
 """An integer, written as text where it does not fit 64 bits: sums of a sub-account grow without bound."""

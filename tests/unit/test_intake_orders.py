@@ -131,8 +131,8 @@ MISFITS = [
     (market(1, Side.BUY, quote=USDT - 1), "notional_too_small", "quote_amount: 0.99999999 USDT, minimum 1.00000000"),
     (market(1, Side.BUY, quote=-1), "invalid_amount", "quote_amount: -0.00000001 USDT"),
     (market(1, Side.BUY, quote=MAX_AMOUNT + 1), "invalid_amount", "quote_amount: "),
-    (market(1, Side.SELL, quote=USDT), "invalid_amount", "quote_amount: only for a market buy"),
-    (market(1, Side.BUY, 1000, quote=USDT, reference=PRICE), "invalid_amount", "quote_amount: only for a market buy"),
+    (market(1, Side.SELL, quote=USDT), "no_price", "symbol: BTC/USDT"),
+    (market(1, Side.BUY, 1000, quote=USDT, reference=PRICE), "invalid_amount", "quote_amount: only for a market order"),
 ]  # fmt: skip
 
 
