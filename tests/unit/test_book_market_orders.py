@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from mockexchange.matching import BookLimits
 from mockexchange.messages.market import DepthSnapshot
 from mockexchange.messages.orders import TimeInForce
@@ -177,3 +179,48 @@ def test_a_plain_book_without_a_feed_is_never_stale() -> None:
     desk.sell(1, 100)
     assert not desk.book.is_stale
     assert desk.buy(1).trades == [(1, 100, 1)]
+
+
+def test_a_sell_by_amount_sells_whole_steps_up_to_the_amount() -> None:
+    desk = BookDesk()
+    desk.buy(3, 100, account=7)
+    desk.buy(9, 98, account=7)
+    events = desk.sell(quote_amount=3 * 1000 + 4 * 980 + 979, hold=10_000)
+    assert events.trades == [(1, 100, 3), (2, 98, 4)]
+    assert [(side.remaining, side.release) for side in events.takers] == [(-1, 0), (0, 3000)]
+
+
+def test_a_sell_by_amount_keeps_to_the_step_size() -> None:
+    desk = BookDesk(step_size=5)
+    desk.buy(20, 100, account=7)
+    events = desk.sell(quote_amount=14_999, hold=20_000)
+    assert events.trades == [(1, 100, 10)]
+    assert events.takers[-1].remaining == 0
+
+
+@pytest.mark.parametrize(
+    ("amount", "hold", "trades", "reason"),
+    [
+        (10_000, 4_999, [(1, 100, 4)], RejectReason.HOLD_EXHAUSTED),
+        (99_999, 90_000, [(1, 100, 20)], RejectReason.NO_LIQUIDITY),
+        (999, 5_000, [], RejectReason.HOLD_EXHAUSTED),
+        (5_000, 999, [], RejectReason.HOLD_EXHAUSTED),
+    ],
+)
+def test_a_sell_by_amount_that_cannot_be_filled_gives_the_rest_back(
+    amount: int, hold: int, trades: list[tuple[int, int, int]], reason: RejectReason
+) -> None:
+    desk = BookDesk()
+    desk.buy(20, 100, account=7)
+    events = desk.sell(quote_amount=amount, hold=hold)
+    assert events.trades == trades
+    assert events.canceled.reason is reason
+    assert events.canceled.release == hold - 1000 * sum(quantity for _, _, quantity in trades)
+
+
+def test_a_sell_by_amount_whose_hold_just_suffices_is_filled() -> None:
+    desk = BookDesk()
+    desk.buy(20, 100, account=7)
+    events = desk.sell(quote_amount=5_500, hold=5_000)
+    assert events.trades == [(1, 100, 5)]
+    assert events.takers[-1].remaining == 0
