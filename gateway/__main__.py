@@ -21,6 +21,7 @@ from gateway.app import create_app
 from gateway.gateway import GatewayParts
 from gateway.rate_limits import RateLimits
 from gateway.server import make_server, shared_socket
+from gateway.streams.streams import StreamLimits
 from infra.credentials import NATS_USER, Credentials, credentials_for, unseal
 from infra.data_directory import DATA_VERSION
 from infra.nats.bus import NatsBus
@@ -33,6 +34,7 @@ from infra.read_model.reader import HistoryReader
 from infra.settings import Settings, load_settings
 from infra.valkey_client import connect_valkey
 from infra.valkey_counters import ValkeyCounters
+from infra.valkey_listen_keys import ValkeyListenKeys
 from infra.wall_clock import WallClock
 
 JOIN_WITHIN_S: Final = 60.0
@@ -85,7 +87,7 @@ async def _run(settings: Settings, credentials: Credentials, index: int) -> int:
     ray = parts()
     try:
         history = HistoryReader(valkey)
-        stores = history, ValkeyCounters(valkey)
+        stores = history, ValkeyCounters(valkey), ValkeyListenKeys(valkey)
         given = _parts(settings, credentials, index=index, connection=connection, ray=ray, stores=stores)
         return await _serve(given, settings, stopped)
     finally:
@@ -129,7 +131,7 @@ def _parts(
     index: int,
     connection: Connection,
     ray: RayParts,
-    stores: tuple[HistoryReader, ValkeyCounters],
+    stores: tuple[HistoryReader, ValkeyCounters, ValkeyListenKeys],
 ) -> GatewayParts:
     return GatewayParts(
         shards=ray.shards,
@@ -139,6 +141,8 @@ def _parts(
         bus=NatsBus(connection),
         history=stores[0],
         counters=stores[1],
+        listen_keys=stores[2],
+        streams=StreamLimits(max_connections=settings.max_streams, book_idle_s=settings.book_idle_seconds),
         limits=_limits(settings),
         clock=WallClock(),
         unseal=partial(unseal, seal_key=credentials.seal_key),

@@ -24,11 +24,15 @@ class Permission(Enum):
 
 
 class Caller(NamedTuple):
-    """The account a request acts for, the shard it lives on, and what its key allows."""
+    """The account a request acts for, the shard it lives on, and what its key allows.
+
+    `key_id` is empty for the administrator, and for everybody where no keys are needed.
+    """
 
     account: int
     shard: int
     permissions: frozenset[str]
+    key_id: str = ""
 
     @property
     def is_admin(self) -> bool:
@@ -105,7 +109,7 @@ class Authenticator:
             shard = self._registry.accounts[key.account].shard
             # A key never administers, whatever its record says: only the administrator's own does.
             permissions = frozenset(key.permissions) - {Permission.ADMIN.value}
-            caller = self._callers[key.key_id] = Caller(key.account, shard, permissions)
+            caller = self._callers[key.key_id] = Caller(key.account, shard, permissions, key.key_id)
         return caller
 
     def _administrator(self) -> Caller:

@@ -24,6 +24,7 @@ from gateway.health import Health
 from gateway.heartbeats import Heartbeats
 from gateway.history_desk import History, HistoryDesk
 from gateway.key_ring import KeyRing, Unseal
+from gateway.listen_keys import LocalListenKeys
 from gateway.market_memory import MarketMemory
 from gateway.metrics import GatewayBeat, RequestTimes, exposition
 from gateway.money_desk import MoneyDesk
@@ -32,7 +33,7 @@ from gateway.order_lists import OrderLists
 from gateway.rate_limits import Limiter, RateLimits
 from gateway.registry_follower import RegistryFollower
 from gateway.streams.streams import StreamLimits, Streams
-from infra.ports import Books, Bus, Clock, Counters, Directory, Journal, Shards
+from infra.ports import Books, Bus, Clock, Counters, Directory, Journal, ListenKeys, Shards
 from mockexchange.messages.subjects import heartbeat
 
 BEAT_S: Final = 1.0
@@ -44,7 +45,8 @@ class GatewayParts:
     """What a gateway is given: settings as plain values, and the ways to everything outside.
 
     `demo_funds` (asset code to units) is what an account starts with when nobody says otherwise. `name` is unique
-    to this run of the process. Fee rates are in millionths. Without `counters` this process counts for itself alone.
+    to this run of the process. Fee rates are in millionths. Without `counters` this process counts for itself alone,
+    and without `listen_keys` it alone knows those it gave.
     """
 
     shards: Shards
@@ -66,6 +68,7 @@ class GatewayParts:
     taker_rate: int = 1_000
     max_open_orders: int = 200_000
     counters: Counters | None = None
+    listen_keys: ListenKeys | None = None
     limits: RateLimits = field(default_factory=RateLimits)
     dispatch: DispatchLimits = field(default_factory=DispatchLimits)
     streams: StreamLimits = field(default_factory=StreamLimits)
@@ -103,6 +106,7 @@ class Gateway:
         self.lists = OrderLists(self.orders, self.history)
         self.admin = AdminDesk(self.floor, self.money, parts.directory)
         self.health = Health(self.floor, parts.journal, self.history, self.heartbeats)
+        self.listen_keys: ListenKeys = parts.listen_keys or LocalListenKeys(clock)
         self.streams = Streams(parts.bus, self.floor, parts.streams)
         self.requests = RequestTimes()
         self._tasks: list[asyncio.Task[None]] = []

@@ -160,3 +160,34 @@ class Counters(Protocol):
 
     async def add(self, counts: Sequence[Count]) -> list[int]:
         """Count; return the new value of each. Raises CountersUnavailable."""
+
+
+class ListenKey(NamedTuple):
+    """A token that stands for the private stream of an account.
+
+    `key_id` is the API key it was asked for with, empty where none is needed.
+    """
+
+    token: str
+    account: int
+    key_id: str
+
+
+class ListenKeysUnavailable(Exception):
+    """The store cannot be asked now."""
+
+
+class ListenKeys(Protocol):
+    """Where listen keys are kept. Every call may raise ListenKeysUnavailable."""
+
+    async def open(self, wanted: ListenKey, life_s: int) -> str:
+        """Return the token of an API key of an account, which lives so long from now: the one it has, or the wanted."""
+
+    async def find(self, token: str) -> ListenKey | None:
+        """Return a listen key that is alive."""
+
+    async def extend(self, token: str, life_s: int) -> bool:
+        """Let a listen key live so long from now; return whether there is one."""
+
+    async def close(self, token: str) -> bool:
+        """End a listen key; return whether there was one."""

@@ -169,6 +169,13 @@ class Settings(BaseSettings):
     max_open_orders: int = _setting(
         200_000, "Most open orders of one account.", "a whole number from 1 to 1000000", ge=1, le=1_000_000
     )
+    max_streams: int = _setting(
+        2_000,
+        "Most WebSocket connections of one gateway process.",
+        "a whole number from 1 to 100000",
+        ge=1,
+        le=100_000,
+    )
     limit_weight_per_minute: int = _limit(6_000, "Request weight of one address in a minute.")
     limit_requests_per_5_minutes: int = _limit(61_000, "Requests of one address in five minutes.")
     limit_orders_per_10_seconds: int = _limit(100, "New orders of one account in ten seconds.")

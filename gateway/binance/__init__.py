@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from gateway.binance import stream_session
 from gateway.binance.rest import HANDLERS, write_failure
 from gateway.dialect import Dialect
 
 DIALECT = Dialect(
     name="binance",
-    handlers=HANDLERS,
+    handlers=[*HANDLERS, *stream_session.HANDLERS],
     write_failure=write_failure,
     prefixes=("/api/", "/sapi/", "/fapi/", "/dapi/"),
+    speech=stream_session.SPEECH,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.binance import general, limits, market_data, shims
+from gateway.binance import general, limits, listen_keys, market_data, shims
 from gateway.binance.operation import Operation
 
 OPERATIONS: Final[list[Operation]] = [
@@ -12,6 +12,7 @@ OPERATIONS: Final[list[Operation]] = [
     *market_data.OPERATIONS,
     *shims.OPERATIONS,
     *limits.OPERATIONS,
+    *listen_keys.OPERATIONS,
 ]
 
 BY_NAME: Final = {operation.name: operation for operation in OPERATIONS if operation.name}
