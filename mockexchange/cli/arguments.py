@@ -9,6 +9,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
+from mockexchange.cli.trading import COMMANDS, Command
+
 _SETTINGS: Final = "Settings come from MOCKX_* variables and mockexchange.toml; see docs/configuration.md."
 
 
@@ -26,6 +28,9 @@ def parse_arguments(argv: Sequence[str]) -> argparse.Namespace:
     _add_maintenance(commands)
     _add_backup(commands)
     _add_restore(commands)
+    _add_health(commands)
+    for command in COMMANDS.values():
+        _add_trading(commands, command)
     return parser.parse_args(argv)
 
 
@@ -149,6 +154,33 @@ def _add_restore(commands: Any) -> None:
     restore.add_argument(
         "--data-dir", metavar="DIR", type=Path, required=True, help="the directory to fill; absent or empty"
     )
+
+
+def _add_health(commands: Any) -> None:
+    health = _command(
+        commands,
+        "health",
+        "Ask the exchange how it is.",
+        "Ask the gateway how every part is. The exit status is 0 when all is well, else 1.",
+        "mockx health",
+    )
+    _add_json(health)
+
+
+def _add_trading(commands: Any, command: Command) -> None:
+    parser = _command(
+        commands, command.name, command.summary, f"{command.summary} {_whose(command)}", *command.examples
+    )
+    for argument in command.arguments:
+        word = {} if argument.name.startswith("-") or "type" in argument.how else {"metavar": argument.name.upper()}
+        parser.add_argument(argument.name, help=argument.help, **(word | dict(argument.how)))
+    _add_json(parser)
+
+
+def _whose(command: Command) -> str:
+    if command.is_admin:
+        return "It needs the administrator's key: that of the data directory, or MOCKX_ADMIN_KEY."
+    return "It is done as the demo account of the data directory, or with MOCKEXCHANGE_API_KEY."
 
 
 def _add_account_argument(parser: argparse.ArgumentParser) -> None:

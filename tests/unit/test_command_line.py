@@ -6,10 +6,11 @@ import pytest
 from infra.credentials import credentials_for
 from infra.http_client import NoAnswer
 from infra.settings import load_settings
-from mockexchange.cli import administration, main
+from mockexchange.cli import exchange, main
 from mockexchange.cli import status as status_command
 from mockexchange.cli.arguments import parse_arguments
 from mockexchange.cli.banner import banner, curl_line
+from mockexchange.cli.trading import COMMANDS as TRADING
 
 COMMANDS = [
     [],
@@ -25,6 +26,8 @@ COMMANDS = [
     ["maintenance"],
     ["backup"],
     ["restore"],
+    ["health"],
+    *([name] for name in TRADING),
 ]
 
 
@@ -36,7 +39,7 @@ def mockx(monkeypatch, tmp_path, capsys):
     def nobody(method, url, **_):
         raise NoAnswer(f"nobody answers at {url}")
 
-    for module in (administration, status_command):
+    for module in (exchange, status_command):
         monkeypatch.setattr(module, "request", nobody)
 
     def run(*words: str) -> tuple[int, str, str]:
@@ -71,6 +74,10 @@ def test_every_command_explains_itself_with_examples(command, capsys):
         (["backup"], "FILE"),
         (["restore", "file"], "--data-dir"),
         (["up", "--fast"], "--fast"),
+        (["order", "BTC/USDT", "hold", "1"], "SIDE"),
+        (["order", "BTC/USDT", "buy"], "AMOUNT"),
+        (["orders", "--status", "lost"], "--status"),
+        (["set-balance", "USDT"], "--free"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
