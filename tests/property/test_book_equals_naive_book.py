@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
 from mockexchange.matching import BookLimits
 from mockexchange.messages.market import BestBidOffer, DepthSnapshot, DepthUpdate, MarketSilent, Print
-from mockexchange.messages.orders import Side, TimeInForce
+from mockexchange.messages.orders import SelfTradePrevention, Side, TimeInForce
 from tests.support.book_commands import BookCommands
 from tests.support.book_pair import BookPair
 from tests.support.orders import OrderMaker, instrument
@@ -21,6 +21,8 @@ QUANTITIES = st.integers(1, 30)
 DISPLAYED = st.integers(0, 20)
 SIDES = st.sampled_from(Side)
 TIMES = st.sampled_from(TimeInForce)
+PREVENTIONS = st.sampled_from(SelfTradePrevention)
+ACCOUNTS = st.integers(1, 2)
 LEVELS = st.lists(st.tuples(PRICES, DISPLAYED), max_size=6)
 Levels = list[tuple[int, int]]
 
@@ -44,6 +46,13 @@ class BookMachine(RuleBasedStateMachine):
     def place_limit(self, side: Side, quantity: int, price: int, time_in_force: TimeInForce, rate: int) -> None:
         self.pair.place(self.maker.make(side, quantity, price, time_in_force=time_in_force, taker_rate=rate))
 
+    @rule(side=SIDES, quantity=QUANTITIES, price=PRICES, time_in_force=TIMES, mode=PREVENTIONS, who=ACCOUNTS)
+    def place_preventing(
+        self, side: Side, quantity: int, price: int, time_in_force: TimeInForce, mode: SelfTradePrevention, who: int
+    ) -> None:
+        terms = {"time_in_force": time_in_force, "prevention": mode, "account": who}
+        self.pair.place(self.maker.make(side, quantity, price, **terms))  # type: ignore[arg-type]
+
     @rule(side=SIDES, quantity=QUANTITIES, distance=st.integers(0, 5), is_post_only=st.booleans())
     def place_near(self, side: Side, quantity: int, distance: int, is_post_only: bool) -> None:
         price = 100 - distance if side is Side.BUY else 101 + distance
@@ -54,9 +63,12 @@ class BookMachine(RuleBasedStateMachine):
         hold_given = hold if side is Side.BUY else None
         self.pair.place(self.maker.make(side, quantity, time_in_force=time_in_force, hold=hold_given))
 
-    @rule(quote_amount=st.integers(1, 50_000), time_in_force=TIMES)
-    def place_market_by_quote(self, quote_amount: int, time_in_force: TimeInForce) -> None:
-        self.pair.place(self.maker.make(Side.BUY, quote_amount=quote_amount, time_in_force=time_in_force))
+    @rule(side=SIDES, amount=st.integers(1, 50_000), hold=st.integers(1, 99_999), time=TIMES, mode=PREVENTIONS)
+    def place_market_by_quote(
+        self, side: Side, amount: int, hold: int, time: TimeInForce, mode: SelfTradePrevention
+    ) -> None:
+        terms = {"quote_amount": amount, "hold": amount if side is Side.BUY else hold, "time_in_force": time}
+        self.pair.place(self.maker.make(side, prevention=mode, **terms))  # type: ignore[arg-type]
 
     @rule(side=SIDES, quantity=QUANTITIES, price=PRICES)
     def place_too_late(self, side: Side, quantity: int, price: int) -> None:

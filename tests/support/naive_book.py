@@ -23,7 +23,7 @@ from mockexchange.messages.events import (
     TradeIdsReserved,
 )
 from mockexchange.messages.market import BestBidOffer, DepthSnapshot, DepthUpdate, MarketSilent, MarketUpdate, Print
-from mockexchange.messages.orders import HOUSE, OrderType, Side, TimeInForce, Trade
+from mockexchange.messages.orders import HOUSE, OrderType, SelfTradePrevention, Side, TimeInForce, Trade
 from mockexchange.messages.refusals import RejectReason
 from mockexchange.money import fee_of
 
@@ -104,7 +104,7 @@ class NaiveBook:
         trial = copy.deepcopy(self)
         trial.accept(NaiveOrder(terms, shard))
         fills = [event for event in trial.events if isinstance(event, OrderFilled)]
-        if terms.is_post_only and fills:
+        if terms.is_post_only and (fills or trial.canceled_by_prevention()):
             return RejectReason.WOULD_TAKE
         if terms.time_in_force is TimeInForce.FOK and (not fills or fills[-1].taker.remaining):
             return RejectReason.NOT_FILLABLE
@@ -114,20 +114,33 @@ class NaiveBook:
         t = order.terms
         rates = (t.hold, t.maker_rate, t.taker_rate)
         kind = (t.side, t.order_type, t.time_in_force, t.price, t.quantity, t.quote_amount)
-        self.events.append(OrderAccepted(t.order_id, t.account, order.shard, *kind, *rates))
+        self.events.append(OrderAccepted(t.order_id, t.account, order.shard, *kind, *rates, 0, t.prevention))
         rest = self.take(order)
-        if t.order_type is OrderType.LIMIT and t.time_in_force is TimeInForce.GTC:
+        is_kept = t.order_type is OrderType.LIMIT and t.time_in_force is TimeInForce.GTC
+        if is_kept and rest is not RejectReason.SELF_TRADE:
             if rest is not None:
                 self.orders.append(order)
             if rest is RejectReason.FILL_LIMIT:
                 self.unfinished_taker = t.order_id
         elif rest is not None:
-            self.events.append(OrderCanceled(t.order_id, t.account, order.shard, "", rest, order.hold))
+            self.expire(order, rest)
+
+    def expire(self, order: NaiveOrder, reason: RejectReason) -> None:
+        t = order.terms
+        self.events.append(OrderCanceled(t.order_id, t.account, order.shard, "", reason, order.hold))
+        if order in self.orders:
+            self.orders.remove(order)
+
+    def canceled_by_prevention(self) -> bool:
+        return any(
+            isinstance(event, OrderCanceled) and event.reason is RejectReason.SELF_TRADE for event in self.events
+        )
 
     def take(self, taker: NaiveOrder) -> RejectReason | None:
         """Take the best offer again and again; return why the rest found none."""
-        fills, price, step = 0, 0, self.instrument.step_size
-        side = taker.terms.side.opposite
+        steps, price, step = 0, 0, self.instrument.step_size
+        side, mode = taker.terms.side.opposite, taker.terms.prevention
+        amount = taker.hold if taker.terms.side is Side.BUY else taker.terms.quote_amount
         rest = None
         while taker.remaining and rest is None:
             maker, house_price = self.best_order(side), self.best_price(side)
@@ -135,33 +148,53 @@ class NaiveBook:
             if maker is not None and house_price and house_price * sign >= maker.terms.price * sign:
                 maker = None
             offer = maker.terms.price if maker is not None else house_price
+            if taker.remaining < 0 and taker.terms.side is Side.SELL and not self.in_hand(taker):
+                rest = RejectReason.HOLD_EXHAUSTED if offer or price else RejectReason.NO_LIQUIDITY
+                break
             if not offer or (taker.terms.price and offer * sign < taker.terms.price * sign):
                 rest = RejectReason.NO_LIQUIDITY
                 break
             level = self.market[side].get(offer)
             wanted = maker.remaining if maker is not None else level.displayed - level.taken  # type: ignore[union-attr]
-            wanted = wanted if taker.remaining < 0 else min(wanted, taker.remaining)
+            wanted = min(wanted, self.in_hand(taker) if taker.remaining < 0 else taker.remaining)
             quantity = wanted
-            if not taker.terms.price and taker.terms.side is Side.BUY:
-                quantity = min(wanted, taker.hold // self.instrument.quote_amount(offer, 1))
+            if not taker.terms.price and (taker.terms.side is Side.BUY or taker.remaining < 0):
+                quantity = min(wanted, amount // self.instrument.quote_amount(offer, 1))
                 quantity -= quantity % step if quantity < wanted else 0
             if quantity == 0:
                 rest = RejectReason.HOLD_EXHAUSTED
-            elif fills == self.limits.max_fills:
+            elif steps == self.limits.max_fills:
                 rest = RejectReason.FILL_LIMIT
+            elif mode and maker is not None and maker.terms.account == taker.terms.account:
+                steps += 1
+                if mode is not SelfTradePrevention.EXPIRE_TAKER:
+                    self.expire(maker, RejectReason.SELF_TRADE)
+                if mode is not SelfTradePrevention.EXPIRE_MAKER:
+                    rest = RejectReason.SELF_TRADE
             else:
                 self.trade(taker, maker, offer, quantity)
-                fills, price = fills + 1, offer
-        if taker.remaining < 0 and fills and taker.hold < self.instrument.quote_amount(price, step):
+                steps, price = steps + 1, offer
+                amount -= self.instrument.quote_amount(offer, quantity)
+                if quantity < wanted:
+                    rest = RejectReason.HOLD_EXHAUSTED
+        if taker.remaining < 0 and price and amount < self.instrument.quote_amount(price, step):
             self.finish_by_quote(taker)
             rest = None
         return rest
 
+    def in_hand(self, taker: NaiveOrder) -> int:
+        """Return what an order by amount may sell in whole steps; a buy is bound by its money alone."""
+        if taker.terms.side is Side.BUY:
+            return 10**18
+        quantity = taker.hold // self.instrument.base_amount(1)
+        return quantity - quantity % self.instrument.step_size
+
     def finish_by_quote(self, taker: NaiveOrder) -> None:
-        last = self.events[-1]
+        index = max(at for at, event in enumerate(self.events) if isinstance(event, OrderFilled))
+        last = self.events[index]
         assert isinstance(last, OrderFilled)
         side = FillSide(*_fields(last.taker)[:-2], taker.hold, 0)
-        self.events[-1] = OrderFilled(*_fields(last)[:6], side, last.maker, 0)
+        self.events[index] = OrderFilled(*_fields(last)[:6], side, last.maker, 0)
 
     def trade(self, taker: NaiveOrder, maker: NaiveOrder | None, price: int, quantity: int) -> None:
         taker_side = self.settle(taker, price, quantity, taker.terms.taker_rate)
@@ -325,8 +358,10 @@ class NaiveBook:
 
     def go_on(self, taker: NaiveOrder | None) -> None:
         if taker is not None:
-            is_interrupted = self.take(taker) is RejectReason.FILL_LIMIT
-            self.unfinished_taker = taker.terms.order_id if is_interrupted else 0
+            rest = self.take(taker)
+            self.unfinished_taker = taker.terms.order_id if rest is RejectReason.FILL_LIMIT else 0
+            if rest is RejectReason.SELF_TRADE:
+                self.expire(taker, rest)
 
     def override(self, price: int, bid_quantity: int, ask_quantity: int) -> list[BookEvent]:
         self.events = [PriceOverridden(price, bid_quantity, ask_quantity)]
