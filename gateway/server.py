@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from litestar import Litestar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gateway.native.errors import ErrorBody, ErrorDetail
+from gateway.streams.protocol import MAX_MESSAGE_BYTES, StreamProtocol
 
 MAX_HEADERS: Final = 100
 MAX_URL_BYTES: Final = 8_192
@@ -100,6 +102,9 @@ def make_server(
     config = uvicorn.Config(
         app,
         http=BoundedProtocol,
+        ws=StreamProtocol,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
         lifespan="on",
         log_config=None,
         access_log=False,
@@ -112,6 +117,8 @@ def make_server(
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
+    # It logs the whole URL of every WebSocket, which may hold a listen key.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     return GatewayServer(config)
 
 
