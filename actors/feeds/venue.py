@@ -6,11 +6,13 @@ ccxt is imported when a venue is opened, and nowhere else: it takes long and muc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeVar
 
 _T = TypeVar("_T")
+
+_GUARDED: Final = "handle_or_break"
 
 LONGEST_CALL_S: Final = 10.0
 TRADES_AT_ONCE: Final = 100
@@ -50,6 +52,9 @@ class Venue:
         if "fetchMarkets" not in settings.options.get("options", {}):
             self._only_spot()
         self._is_streaming = settings.mode == "auto"
+        if self._is_streaming and hasattr(self._exchange, "client"):
+            self._make_client = self._exchange.client
+            self._exchange.client = self._client
 
     @property
     def precision_mode(self) -> int:
@@ -103,7 +108,7 @@ class Venue:
         return await self.fetch_tickers(list(symbols))
 
     async def drop_silent_streams(self, silence_s: float) -> None:
-        """Close connections over which nothing came for so long: a message that ccxt cannot read ends one unnoticed."""
+        """Close connections over which nothing came for so long; some break without a word."""
         latest = self._exchange.milliseconds() - int(silence_s * 1_000)
         clients = getattr(self._exchange, "clients", None) or {}
         for url, client in list(clients.items()):
@@ -115,6 +120,26 @@ class Venue:
     async def close(self) -> None:
         """Close all connections."""
         await self._exchange.close()
+
+    def _client(self, url: str) -> Any:
+        """Return ccxt's connection to a URL, made to break at a message that ccxt cannot read.
+
+        By itself it would stay open then, and never be read again.
+        """
+        client = self._make_client(url)
+        if client.handle_message.__name__ != _GUARDED:
+            client.handle_message = self._guarded(client, client.handle_message)
+        return client
+
+    def _guarded(self, client: Any, handle: Callable[[Any], None]) -> Callable[[Any], None]:
+        def handle_or_break(message: Any) -> None:
+            try:
+                handle(message)
+            except Exception as failure:
+                client.on_error(self._exchange_error(f"unreadable message: {type(failure).__name__}: {failure}"))
+
+        assert handle_or_break.__name__ == _GUARDED
+        return handle_or_break
 
     def _exchange_error(self, text: str) -> Exception:
         import ccxt  # noqa: PLC0415 - see above

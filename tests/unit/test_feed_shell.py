@@ -10,6 +10,7 @@ from actors.feeds.shell import FeedShell
 from actors.feeds.source import SECOND_NS, MarketSource, SilentSource, Tick, pace
 from actors.feeds.synthetic import SyntheticSource
 from infra.ports import Clock
+from mockexchange.instruments import Instrument
 from mockexchange.messages.codec import decode_feed_message, decode_feed_ticker
 from mockexchange.messages.market import DepthSnapshot, DepthUpdate, MarketSilent, Print
 from mockexchange.messages.orders import Side
@@ -211,6 +212,49 @@ def test_symbols_that_are_not_listed_are_not_published() -> None:
         assert {subject for subject, _ in bus.published} == {"feed.ETH-USDT.updates", "feed.ETH-USDT.ticker"}
 
     asyncio.run(run())
+
+
+def test_an_instrument_listed_while_the_feed_runs_gets_its_market() -> None:
+    async def run() -> None:
+        bus, clock = HeardBus(), ManualClock()
+        listed: asyncio.Queue[Instrument] = asyncio.Queue()
+
+        async def listings() -> AsyncGenerator[Instrument, None]:
+            while True:
+                yield await listed.get()
+
+        btc = {"BTC/USDT": LISTED["BTC/USDT"]}
+        shell = FeedShell(SyntheticSource(btc, 1), bus, clock, btc, epoch=1, listings=listings())
+        await shell.start()
+        await clock.advance(2)
+        assert "feed.ETH-USDT.snapshot" not in bus.servers
+        listed.put_nowait(LISTED["ETH/USDT"])
+        listed.put_nowait(LISTED["BTC/USDT"])
+        await clock.advance(2)
+        heard = [decode_feed_message(payload) for payload in bus.payloads("feed.ETH-USDT.updates")]
+        assert isinstance(heard[0].updates[0], DepthSnapshot)
+        assert [message.number for message in heard] == list(range(1, len(heard) + 1))
+        assert len(heard) > 8
+        assert await bus.request("feed.ETH-USDT.snapshot", b"", 1.0) is not None
+        before = [decode_feed_message(payload).number for payload in bus.payloads("feed.BTC-USDT.updates")]
+        assert before == list(range(1, len(before) + 1))
+        await shell.stop()
+        assert not bus.servers
+
+    asyncio.run(run())
+
+
+def test_a_market_that_is_not_known_has_no_ticker() -> None:
+    ticks = [Tick(0, "BTC/USDT", [SHOWN]), Tick(5 * SECOND_NS, "BTC/USDT", [MarketSilent()])]
+
+    async def scenario(shell: FeedShell, bus: HeardBus, clock: ManualClock) -> None:
+        await clock.advance(6)
+        heard = len(bus.payloads("feed.BTC-USDT.ticker"))
+        assert heard > 0
+        await clock.advance(10)
+        assert len(bus.payloads("feed.BTC-USDT.ticker")) == heard
+
+    fed(scenario, ListedTicks(ticks))
 
 
 def test_a_market_of_no_symbols_is_silent() -> None:
