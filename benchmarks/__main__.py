@@ -19,9 +19,16 @@ from benchmarks.outage import first_order, pauses, recovery
 from benchmarks.sizes import journal_size, memory
 from benchmarks.table import Table
 from benchmarks.trading import Bench, batches, cancel_all, singles
+from benchmarks.wire import measure_wire
 
 ACCOUNTS = 4
 OPEN_ORDERS = 100_000
+LIMITS = (
+    "limit_weight_per_minute",
+    "limit_requests_per_5_minutes",
+    "limit_orders_per_10_seconds",
+    "limit_orders_per_day",
+)
 FUNDS = {"USDT": "10000000000", "BTC": "1000000", "ETH": "1000000"}
 
 
@@ -69,6 +76,14 @@ def measure_outages(directory: Path, table: Table, options: argparse.Namespace) 
         recovery(bench, OPEN_ORDERS)
 
 
+def measure_dialect(directory: Path, table: Table, options: argparse.Namespace) -> None:
+    """Measure what bots' own protocol costs, on an exchange without rate limits."""
+    table.section("Start: no rate limits")
+    with Exchange(directory, **dict.fromkeys(LIMITS, 0)) as exchange:
+        table.add("from nothing to ready", f"{exchange.ready_s:6.1f} s")
+        measure_wire(exchange, table, _seconds(options))
+
+
 def measure_writer(directory: Path, table: Table, options: argparse.Namespace) -> None:
     """Measure how fast the history writer builds the read model anew."""
     table.section("The history writer builds the read model anew")
@@ -93,6 +108,7 @@ def _seconds(options: argparse.Namespace) -> float:
 
 MEASURES: Final[dict[str, Callable[[Path, Table, argparse.Namespace], None]]] = {
     "trading": measure_trading,
+    "wire": measure_dialect,
     "outages": measure_outages,
     "writer": measure_writer,
     "journal": measure_journal,

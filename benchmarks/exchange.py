@@ -39,6 +39,7 @@ class Exchange:
             "nats_port": free_port(),
             "valkey_port": free_port(),
             "ray_port": free_port(),
+            "dashboard": "off",
             "admin_key": ADMIN_KEY,
             **settings,
         }

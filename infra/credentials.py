@@ -26,7 +26,10 @@ class CredentialsError(Problem):
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The secrets of an exchange. `seal_key` encrypts the API secrets of accounts in the journal."""
+    """The secrets of an exchange. `seal_key` encrypts the API secrets of accounts in the journal.
+
+    `dashboard_password` signs in to the dashboard as the administrator; none can where it is empty.
+    """
 
     admin_key: str
     nats_password: str
@@ -35,6 +38,7 @@ class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     seal_key: str
     demo_api_key: str
     demo_api_secret: str
+    dashboard_password: str = ""
 
     def __repr__(self) -> str:
         """Show nothing: credentials must not reach a log."""
@@ -119,6 +123,7 @@ def _create(path: Path) -> Credentials:
         seal_key=Fernet.generate_key().decode(),
         demo_api_key=demo.api_key,
         demo_api_secret=demo.api_secret,
+        dashboard_password=secrets.token_urlsafe(9),
     )
     lines = [f'{name} = "{value}"' for name, value in msgspec.structs.asdict(credentials).items()]
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

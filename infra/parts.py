@@ -29,6 +29,7 @@ from infra.supervisor import Child, Part
 NATS: Final = "nats-server"
 VALKEY: Final = "valkey-server"
 HOST: Final = "actors"
+DASHBOARD: Final = "dashboard"
 LOG_BYTES: Final = 10_000_000
 READY_LINE: Final = b"ready\n"
 
@@ -81,7 +82,8 @@ class Exchange:
             servers.append(self._valkey())
         needs = tuple(part.name for part in servers)
         gateways = [self._gateway(number) for number in range(1, self.settings.gateway_processes + 1)]
-        return [*servers, self._host(needs), *gateways]
+        dashboard = [self._dashboard()] if self.settings.dashboard else []
+        return [*servers, self._host(needs), *gateways, *dashboard]
 
     def log_path(self, name: str) -> Path:
         """Return where a part's output goes."""
@@ -115,6 +117,8 @@ class Exchange:
     def _ports(self) -> list[tuple[str, str, int]]:
         settings = self.settings
         ports = [("MOCKX_GATEWAY_PORT", settings.host, settings.gateway_port)]
+        if settings.dashboard:
+            ports.append(("MOCKX_DASHBOARD_PORT", settings.host, settings.dashboard_port))
         if settings.nats_url is None:
             ports.append(("MOCKX_NATS_PORT", settings.host, settings.nats_port))
         if settings.valkey_url is None:
@@ -161,6 +165,14 @@ class Exchange:
             follows=HOST,
             # Requests under way are answered first.
             stop_grace_s=self.settings.order_timeout_seconds + 5.0,
+        )
+
+    def _dashboard(self) -> Part:
+        return Part(
+            DASHBOARD,
+            partial(self._launch, DASHBOARD, lambda: [sys.executable, "-m", "dashboard"]),
+            partial(_wait_until_it_answers, f"{self.settings.dashboard_url}/sign-in", self.settings.tls_cert),
+            needs=(HOST,),
         )
 
     async def _launch(self, name: str, command: Callable[[], Sequence[str]]) -> Child:

@@ -80,6 +80,7 @@ class Settings(BaseSettings):
         None, "Certificate of the gateway, with its chain; with it, all is https and wss.", "a PEM file"
     )
     tls_key: _File | None = _setting(None, "Key of that certificate, without a password.", "a PEM file")
+    dashboard: bool = _setting(True, "Whether the dashboard runs.", "on or off")
     dashboard_port: int = _port(8050, "Port of the dashboard.")
     nats_port: int = _port(4222, "Port of the embedded NATS server.")
     valkey_port: int = _port(6380, "Port of the embedded Valkey server, on loopback.")
@@ -293,6 +294,12 @@ class Settings(BaseSettings):
         """Where this machine reaches the gateway."""
         scheme = "http" if self.tls_cert is None else "https"
         return f"{scheme}://{values.reachable_host(self.host)}:{self.gateway_port}"
+
+    @property
+    def dashboard_url(self) -> str:
+        """Where this machine reaches the dashboard."""
+        scheme = "http" if self.tls_cert is None else "https"
+        return f"{scheme}://{values.reachable_host(self.host)}:{self.dashboard_port}"
 
     @property
     def nats_endpoint(self) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from gateway.dialect import Dialect
-from gateway.native import admin, balance, market, orders, overview, system
+from gateway.native import account, admin, balance, market, orders, overview, system
 from gateway.native.errors import RESPONSES, write_failure
 
 _HANDLERS = [
     *system.HANDLERS,
     *market.HANDLERS,
+    *account.HANDLERS,
     *balance.HANDLERS,
     *orders.HANDLERS,
     *overview.HANDLERS,

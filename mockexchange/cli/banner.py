@@ -18,9 +18,12 @@ _SYMBOLS_SHOWN: Final = 6
 
 def banner(settings: Settings, credentials: Credentials) -> str:
     """Return what runs where, how to get in, and a line that trades."""
+    password = f"  (password {credentials.dashboard_password})" if credentials.dashboard_password else ""
+    dashboard = [("dashboard", f"{settings.dashboard_url}{password}")] if settings.dashboard else []
     rows = [
         ("HTTP", f"{settings.gateway_url}  (API at /docs)"),
         ("streams", f"{settings.gateway_url.replace('http', 'ws', 1)}/ws"),
+        *dashboard,
         ("NATS", _place(settings.nats_endpoint)),
         ("Valkey", _place(settings.valkey_endpoint)),
         ("Ray", settings.ray_address or f"127.0.0.1:{settings.ray_port}"),

@@ -16,7 +16,7 @@ from infra.embedded.process import free_port
 from infra.http_client import HttpAnswer, NoAnswer, request
 
 MOCKX = [sys.executable, "-c", "import sys; from mockexchange.cli import main; sys.exit(main())"]
-PORTS = ("MOCKX_GATEWAY_PORT", "MOCKX_NATS_PORT", "MOCKX_VALKEY_PORT", "MOCKX_RAY_PORT")
+PORTS = ("MOCKX_GATEWAY_PORT", "MOCKX_DASHBOARD_PORT", "MOCKX_NATS_PORT", "MOCKX_VALKEY_PORT", "MOCKX_RAY_PORT")
 START_S = 120.0
 LAST_LINE = "Ctrl-C stops."
 
@@ -28,6 +28,7 @@ class RunningExchange:
         self.data_dir = data_dir
         variables = {f"MOCKX_{name.upper()}": value for name, value in settings.items()}
         self.variables = {name: str(free_port()) for name in PORTS} | variables
+        self.variables = {"MOCKX_DASHBOARD": "off"} | self.variables
         self.variables |= {"MOCKX_DATA_DIR": str(data_dir), "MOCKX_CONFIG": os.devnull}
         self.url = f"http://127.0.0.1:{self.variables['MOCKX_GATEWAY_PORT']}"
         self.lines: list[str] = []

@@ -1,0 +1,190 @@
+"""The market page: one symbol's book, tape and candles, order entry, and the own open orders."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, Final
+
+import dash
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from dashboard.theme import aria
+
+INTERVALS: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
+SHARES: Final = (25, 50, 75, 100)
+TYPES: Final = {
+    "limit": "Limit",
+    "market": "Market",
+    "stop_loss": "Stop",
+    "stop_loss_limit": "Stop limit",
+    "take_profit": "Take profit",
+    "take_profit_limit": "Take profit limit",
+}
+
+
+def register() -> None:
+    """Add the page."""
+    dash.register_page("market", path="/", title="Market · MockExchange", layout=layout)
+
+
+def layout(symbol: str = "", **_query: Any) -> Any:
+    """Return the page; `symbol` comes from the address."""
+    return html.Div(
+        [
+            dcc.Store(id="page", data=uuid.uuid4().hex),
+            dcc.Store(id="wanted", data=symbol),
+            *(dcc.Store(id=name) for name in STORES),
+            _head(),
+            html.Div(
+                [
+                    _chart(),
+                    html.Section(
+                        [dmc.Title("Order book", order=3), html.Div(id="ladder", className="ladder")],
+                        className="panel book",
+                    ),
+                    html.Section(
+                        [dmc.Title("Trades", order=3), html.Div(id="tape", className="tape")], className="panel trades"
+                    ),
+                    html.Section(_entry(), className="panel entry", id="entry"),
+                    html.Section(
+                        [
+                            html.Div(
+                                [
+                                    dmc.Title("Open orders", order=3),
+                                    dmc.Button("Cancel all", id="cancel-all", size="compact-xs", variant="default"),
+                                ],
+                                className="row",
+                            ),
+                            html.Div(id="open-orders", className="orders"),
+                        ],
+                        className="panel own",
+                    ),
+                ],
+                className="market",
+            ),
+            _amend(),
+        ]
+    )
+
+
+STORES: Final = (
+    "live-book",
+    "live-tape",
+    "live-head",
+    "live-candle",
+    "live-own",
+    "symbols",
+    "instrument",
+    "history",
+    "click",
+    "followed",
+    "own-followed",
+    "amending",
+    "symbols-followed",
+    "links-followed",
+    "links-state",
+    "drawn-links",
+    "drawn-book",
+    "drawn-tape",
+    "drawn-head",
+    "drawn-own",
+)
+"""What the server writes into the page, and what callbacks without a visible result write to."""
+
+
+def _head() -> Any:
+    return html.Div(
+        [
+            dmc.Select(
+                id="symbol",
+                data=[],
+                searchable=True,
+                w=190,
+                size="sm",
+                nothingFoundMessage="No such symbol",
+                **aria(label="Symbol"),
+            ),
+            html.Div(id="head", className="head"),
+        ],
+        className="topline",
+    )
+
+
+def _chart() -> Any:
+    return html.Section(
+        [
+            html.Div(
+                [
+                    dmc.SegmentedControl(id="interval", data=list(INTERVALS), value="1m", size="xs"),
+                    dmc.SegmentedControl(
+                        id="view",
+                        data=[{"value": "candles", "label": "Candles"}, {"value": "depth", "label": "Depth"}],
+                        value="candles",
+                        size="xs",
+                    ),
+                ],
+                className="row",
+            ),
+            dcc.Graph(id="chart", config={"displaylogo": False, "displayModeBar": False, "scrollZoom": True}),
+        ],
+        className="panel chart",
+    )
+
+
+def _entry() -> list[Any]:
+    return [
+        dmc.SegmentedControl(
+            id="side",
+            data=[{"value": "buy", "label": "Buy"}, {"value": "sell", "label": "Sell"}],
+            value="buy",
+            fullWidth=True,
+            size="sm",
+        ),
+        dmc.Select(
+            id="type",
+            data=[{"value": value, "label": label} for value, label in TYPES.items()],
+            value="limit",
+            label="Type",
+            size="xs",
+            allowDeselect=False,
+        ),
+        dmc.TextInput(id="stop-price", label="Stop price", size="xs", inputProps={"inputMode": "decimal"}),
+        dmc.TextInput(id="price", label="Price", size="xs", inputProps={"inputMode": "decimal"}),
+        dmc.TextInput(id="amount", label="Amount", size="xs", inputProps={"inputMode": "decimal"}),
+        html.Div(
+            [dmc.Button(f"{share} %", id={"share": share}, size="compact-xs", variant="default") for share in SHARES],
+            className="shares",
+        ),
+        html.Div(
+            [
+                dmc.Select(
+                    id="time-in-force",
+                    data=["GTC", "IOC", "FOK"],
+                    value="GTC",
+                    size="xs",
+                    w=80,
+                    allowDeselect=False,
+                    **aria(label="Time in force"),
+                ),
+                dmc.Checkbox(id="post-only", label="Post only", size="xs"),
+            ],
+            className="row",
+        ),
+        html.Div(id="preview", className="preview", **aria(live="polite")),
+        dmc.Button("Place order", id="place", fullWidth=True, size="sm"),
+        html.Div(id="answer", role="status", className="answer", **aria(live="polite")),
+    ]
+
+
+def _amend() -> Any:
+    return dmc.Modal(
+        id="amend",
+        title="Lower the amount",
+        children=[
+            dmc.Text("The order keeps its place in the queue.", size="sm", className="quiet"),
+            dmc.TextInput(id="amend-amount", label="New amount", size="sm", inputProps={"inputMode": "decimal"}),
+            html.Div(id="amend-answer", role="status", className="answer"),
+            dmc.Button("Amend", id="amend-done", mt="sm"),
+        ],
+    )

@@ -1,0 +1,78 @@
+"""Who looks at a page: signed in with an API key, or with the local password as the administrator.
+
+A session lives in a cookie alone: the key, encrypted for this exchange, and until when. It survives a restart, scripts
+cannot read it, and a browser sends it to no page of another site.
+"""
+
+from __future__ import annotations
+
+import hmac
+import time
+from typing import Final
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+
+from dashboard.gateway_client import GatewayClient, GatewayRefusal
+
+COOKIE: Final = "mockx_session"
+LIFETIME_S: Final = 12 * 3600
+MAX_SECRET_LENGTH: Final = 256
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A signed-in person: the account that is theirs, and the key that the gateway knows them by."""
+
+    key: str
+    account: int
+    is_admin: bool
+    until: float
+
+    def may_see(self, account: int) -> bool:
+        """Whether an account is this person's to see."""
+        return self.is_admin or account == self.account
+
+
+class SignInRefused(Exception):
+    """Neither a key nor the password of this exchange."""
+
+
+class Sessions:
+    """Opens sessions and reads them back from cookies."""
+
+    def __init__(self, gateway: GatewayClient, *, seal_key: str, admin_key: str, password: str) -> None:
+        self._gateway = gateway
+        self._fernet = Fernet(seal_key)
+        self._admin_key = admin_key
+        self._password = password
+
+    async def sign_in(self, secret: str) -> Session:
+        """Open a session with a key or the password. Raises SignInRefused, or GatewayAway."""
+        secret = secret.strip()
+        if not 0 < len(secret) <= MAX_SECRET_LENGTH:
+            raise SignInRefused
+        if _same(secret, self._password):
+            secret = self._admin_key
+        try:
+            account = int((await self._gateway.get("/account", secret))["account"])
+        except GatewayRefusal as refusal:
+            raise SignInRefused from refusal
+        return Session(secret, account, _same(secret, self._admin_key), time.time() + LIFETIME_S)
+
+    def cookie(self, session: Session) -> str:
+        """Return the cookie of a session."""
+        return self._fernet.encrypt(msgspec.json.encode(session)).decode()
+
+    def read(self, cookie: str | None) -> Session | None:
+        """Return the session of a cookie, None where there is none or it is over."""
+        if not cookie:
+            return None
+        try:
+            session = msgspec.json.decode(self._fernet.decrypt(cookie.encode()), type=Session)
+        except (InvalidToken, msgspec.DecodeError, UnicodeEncodeError):
+            return None
+        return session if session.until > time.time() else None
+
+
+def _same(given: str, expected: str) -> bool:
+    return bool(expected) and hmac.compare_digest(given.encode(), expected.encode())

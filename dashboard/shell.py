@@ -1,0 +1,58 @@
+"""What surrounds every page: name, ways to the pages, who is signed in, and whether all is live."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import dash
+import dash_mantine_components as dmc
+from dash import dcc, html
+
+from dashboard.sessions import Session
+from dashboard.theme import THEME, aria
+
+PAGES: Final = (("Market", "/"), ("Portfolio", "/portfolio"), ("Orders", "/orders"), ("System", "/system"))
+
+
+def frame(session: Session | None) -> Any:
+    """Return the frame around a page, for whoever has signed in."""
+    return dmc.MantineProvider(
+        id="mantine",
+        theme=THEME,
+        children=[
+            dcc.Location(id="address", refresh="callback-nav"),
+            dcc.Store(id="theme"),
+            dmc.NotificationContainer(id="notices", position="bottom-right", limit=4),
+            dmc.AppShell(
+                [
+                    dmc.AppShellHeader(_header(session), px="md"),
+                    dmc.AppShellMain([_links(), dash.page_container]),
+                ],
+                header={"height": 52},
+                padding="xs",
+            ),
+        ],
+    )
+
+
+def _header(session: Session | None) -> Any:
+    ways = html.Nav([html.A(name, href=path, className="way") for name, path in PAGES], **aria(label="Pages"))
+    return html.Div([html.A("MockExchange", href="/", className="brand"), ways, _person(session)], className="header")
+
+
+def _person(session: Session | None) -> Any:
+    toggle = dmc.ColorSchemeToggle(
+        lightIcon="☀", darkIcon="☾", color="gray", size="md", id="scheme", **aria(label="Dark or light")
+    )
+    if session is None:
+        return html.Div([toggle, html.A("Sign in", href="/sign-in", className="way", id="sign-in")], className="person")
+    name = "administrator" if session.is_admin else f"account {session.account}"
+    leave = html.Form(
+        html.Button("Sign out", type="submit", className="way", id="sign-out"), action="/session/end", method="post"
+    )
+    return html.Div([toggle, html.Span(name, className="quiet", id="who"), leave], className="person")
+
+
+def _links() -> Any:
+    """Return the banner that says when something is away; it is empty while all is well."""
+    return html.Div(id="links", role="status", **aria(live="polite"))
