@@ -21,6 +21,7 @@ from gateway.failures import Failure
 from gateway.gateway import Gateway
 
 MAX_FIELDS: Final = 100
+MAX_BODY_BYTES: Final = 65_536
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -55,6 +56,8 @@ async def _answer(request: AnyRequest, operation: Operation, headers: dict[str, 
     gateway: Gateway = request.app.state["gateway"]
     query: bytes = request.scope["query_string"]
     body = await request.body()
+    if len(body) > MAX_BODY_BYTES:
+        raise BinanceError(-1101, f"Too many parameters; expected {MAX_BODY_BYTES} bytes at most.", 413)
     parameters = Parameters.of_pairs(_pairs(query), _pairs(body))
     client = request.scope["client"]
     used = await count_request(gateway, client[0] if client else "", operation, parameters)

@@ -157,6 +157,9 @@ async def test_unknown_paths_are_told_in_this_dialect(api: Api) -> None:
     assert (await api.post("/api/v3/ping", None, 405))["code"] == -1020
     query = "&".join(f"p{number}=1" for number in range(200))
     assert (await api.get(f"/api/v3/ping?{query}", 400))["code"] == -1101
+    for size in (70_000, 1_100_000):
+        told = await api.http.request("GET", "/api/v3/ping", content=b"a=" + b"1" * size)
+        assert (told.status_code, told.json()["code"]) == (413, -1101)
 
 
 @with_exchange()
