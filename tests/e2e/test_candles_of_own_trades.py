@@ -1,0 +1,55 @@
+"""Candles under load, with their writer and the read model killed: each own trade counts once."""
+
+from __future__ import annotations
+
+import os
+import signal
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from mockexchange.messages.codec import decode_book_record
+from mockexchange.messages.events import OrderFilled
+from mockexchange.messages.subjects import book_journal
+from tests.support.floor import PLAIN, Floor
+from tests.support.launched import read_journal, repeatedly
+
+pytestmark = pytest.mark.anyio
+
+ORDERS = 30
+GOLD = "GOLD/USDT"
+
+
+async def own_trades(floor: Floor) -> tuple[int, int]:
+    """Return how many trades of GOLD/USDT, which has no feed, the journal holds, and their quantity."""
+    async with floor.exchange.nats() as connection:
+        messages = [each for each in await read_journal(connection) if each.subject == book_journal(GOLD)]
+    events = [event for each in messages for event in decode_book_record(each.payload).events]
+    quantities = [event.quantity for event in events if isinstance(event, OrderFilled)]
+    return len(quantities), sum(quantities)
+
+
+def candles(floor: Floor, interval: str) -> Any:
+    return floor.exchange.administer("GET", f"/candles/{GOLD}?interval={interval}&start=0&limit=1000")
+
+
+async def test_each_own_trade_is_in_the_candles_once_whoever_dies(floor: Floor) -> None:
+    async with floor.exchange.watched() as watch, floor.load(PLAIN) as load:
+        for victim in ("candles", "valkey-server", "candles"):
+            await load.flow(ORDERS)
+            pid = await watch.running(victim)
+            os.kill(pid, signal.SIGKILL)
+            await load.flow(ORDERS)
+            await watch.running(victim, unlike=pid)
+            await floor.exchange.wait_until_well(load.session)
+    trades, quantity = await own_trades(floor)
+    assert trades > ORDERS
+    await repeatedly(lambda: sum(each["trades"] for each in candles(floor, "1M")) >= trades)
+    for interval in ("1m", "1h", "1d", "1M"):
+        found = candles(floor, interval)
+        assert sum(each["trades"] for each in found) == trades, interval
+        assert sum(Decimal(each["volume"]) for each in found) == Decimal(quantity).scaleb(-2), interval
+    statistics = floor.exchange.administer("GET", f"/tickers/{GOLD}/24h")
+    assert statistics["symbol"] == GOLD
+    assert statistics["trades"] == trades
