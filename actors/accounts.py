@@ -10,10 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable
 from contextlib import aclosing, suppress
-from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
@@ -32,66 +31,36 @@ from actors.runtime import (
     save_snapshot,
     shard_snapshot,
 )
-from actors.waiting import Batch, Closing, Waiter, cancel_answer
+from actors.shard_answers import Answers
+from actors.shard_decisions import Decisions
+from actors.shard_requests import WRITES, Write, deadline_of, read
+from actors.shard_step import Step
+from actors.waiting import Batch, Waiter
 from infra.ports import Books, JournalMessage, JournalUnavailable, Snapshot
-from mockexchange.ledger.changes import AccountEvent, Filled, OrderChanged
-from mockexchange.ledger.decisions import Joined, Known, KnownTransfer, MustWait
-from mockexchange.ledger.fold import reservation_of
+from mockexchange.ledger.identity import Placement
 from mockexchange.ledger.intake import Intake
 from mockexchange.ledger.ledger import Ledger
 from mockexchange.ledger.limits import IntakeLimits
+from mockexchange.ledger.reservations import reservation_of
 from mockexchange.ledger.snapshot import SnapshotUnknown
-from mockexchange.messages.channel import BookCancel
 from mockexchange.messages.codec import RawShardRecord, decode_record, decode_requests, encode
-from mockexchange.messages.commands import (
-    AwaitSequence,
-    CancelAll,
-    CancelOrder,
-    ClearHistory,
-    Deposit,
-    FillsAnswer,
-    OrderAnswer,
-    OrdersAnswer,
-    PlaceOrder,
-    ReadAccount,
-    ReadFills,
-    ReadOpenOrders,
-    ReadOrder,
-    Refused,
-    SequenceAnswer,
-    SetBalance,
-    ShardAnswer,
-    ShardRequest,
-    Unavailable,
-    Withdraw,
-)
+from mockexchange.messages.commands import AwaitSequence, Deposit, ShardRequest, Unavailable
 from mockexchange.messages.events import (
     SCHEMA_VERSION,
-    Adjusted,
-    Deposited,
-    HistoryCleared,
+    BookRecord,
     OrderReserved,
     RegistryRecord,
     ShardEvent,
     ShardOpened,
     ShardRecord,
-    Withdrawn,
 )
-from mockexchange.messages.orders import Fill, Order
-from mockexchange.messages.refusals import RejectReason
 from mockexchange.messages.subjects import BOOKS, REGISTRY, accounts_journal, heartbeat
 
 MAX_QUEUE: Final = 20_000
-EVENTS_OF_A_PART: Final = 2_000
-SHARD_ITSELF: Final = 0
-"""In place of an account where a command is about the whole shard."""
-
 SWEEP_S: Final = 0.25
 GRACE_S: Final = 0.5
 """How long after a command's deadline its outcome may still come before the answer is "maybe"."""
 
-Write = PlaceOrder | CancelOrder | CancelAll | Deposit | Withdraw | SetBalance | ClearHistory
-WRITES: Final = (PlaceOrder, CancelOrder, CancelAll, Deposit, Withdraw, SetBalance, ClearHistory)
 RECOVERING: Final = "the accounts are recovering"
 NO_JOURNAL: Final = "the journal cannot be reached"
 
@@ -112,33 +81,6 @@ class ShardSettings:
     snapshot_every_records: int = 20_000
 
 
-@dataclass(slots=True)
-class _Step:
-    """What one record will hold, and the cancels that go to the books after it."""
-
-    events: list[ShardEvent] = field(default_factory=list)
-    raws: list[msgspec.Raw] = field(default_factory=list)
-    size: int = 0
-    cancels: list[tuple[str, BookCancel]] = field(default_factory=list)
-
-    def add(self, event: ShardEvent) -> None:
-        encoded = encode(event)
-        self.events.append(event)
-        self.raws.append(msgspec.Raw(encoded))
-        self.size += len(encoded)
-
-    def records(self) -> Iterator[tuple[list[ShardEvent], list[msgspec.Raw]]]:
-        """Yield the events, and the same encoded, of each record to append: one, unless they are too large for it."""
-        if not self.events:
-            return
-        if self.size < 2 * MAX_RECORD_BYTES:
-            yield self.events, self.raws
-            return
-        for start in range(0, len(self.events), EVENTS_OF_A_PART):
-            part = slice(start, start + EVENTS_OF_A_PART)
-            yield self.events[part], self.raws[part]
-
-
 class AccountsShell:
     """Runs one `Ledger` and its `Intake` in the world."""
 
@@ -148,6 +90,8 @@ class AccountsShell:
         self.epoch = 0
         self.ledger = Ledger(shard)
         self.intake: Intake
+        self._answers: Answers
+        self._decisions: Decisions
         self._subject = accounts_journal(shard)
         self._incarnation = incarnation
         self._world = world
@@ -159,11 +103,6 @@ class AccountsShell:
         self._wakeup = asyncio.Event()
         self._in_flight: deque[tuple[bytes, ShardRecord]] = deque()
         self._batches: dict[Batch, None] = {}
-        self._commands: dict[tuple[int, str], list[Waiter]] = {}
-        self._cancels: dict[int, list[Waiter]] = {}
-        self._closings: dict[int, list[Closing]] = {}
-        self._parked: dict[int, list[tuple[PlaceOrder, Waiter]]] = {}
-        self._awaited: list[tuple[int, Waiter]] = []
         self._funding: set[str] = set()
         self._records_since_snapshot = 0
         self._saving: asyncio.Task[None] | None = None
@@ -174,10 +113,12 @@ class AccountsShell:
     async def start(self) -> None:
         """Recover from the journal, then serve. Returns when serving has begun."""
         await self._load()
+        self.intake = Intake(self.ledger, self._settings.intake)
+        self._answers = Answers(self.ledger, self.intake)
+        self._decisions = Decisions(self.intake, self._answers, self._world.clock, self.counters)
         self.epoch = await open_subject(self._world, self._subject, self._opening)
         self._tasks = [run(self._world, self._follow())]
         await self._recovered.wait()
-        self.intake = Intake(self.ledger, self._settings.intake)
         self._resend_unresolved()
         self._wake_books()
         self.state = ShardState.SERVING
@@ -243,9 +184,19 @@ class AccountsShell:
 
     def _resend_unresolved(self) -> None:
         """Hand every reservation without an outcome to its book again; the book skips what it has decided."""
-        for symbol, orders in self.ledger.unresolved().items():
-            for order in orders:
-                self._channel(symbol).add_order(encode(reservation_of(order)))
+        for orders in self.ledger.unresolved().values():
+            self._send([(reserved, encode(reserved)) for reserved in map(reservation_of, orders)])
+
+    def _send(self, orders: Iterable[tuple[OrderReserved, bytes]]) -> None:
+        """Hand orders to their books, those of a list together, which follow each other."""
+        first = b""
+        for order, encoded in orders:
+            if order.list_id == order.order_id:
+                first = encoded
+            elif order.list_id:
+                self._channel(order.symbol).add_list(first, encoded)
+            else:
+                self._channel(order.symbol).add_order(encoded)
 
     def _wake_books(self) -> None:
         """Have the books run in which an order rests: the outside market may fill it."""
@@ -268,9 +219,7 @@ class AccountsShell:
         """Return the monotonic time at which the last of these commands is past its deadline."""
         now_ns = self._world.clock.now_ns()
         latest = now_ns + int(self._settings.order_timeout_s * 1e9)
-        for request in requests:
-            if isinstance(request, PlaceOrder | CancelOrder | CancelAll) and request.deadline_ns > latest:
-                latest = request.deadline_ns
+        latest = max(latest, *map(deadline_of, requests)) if requests else latest
         return self._world.clock.monotonic() + (latest - now_ns) / 1e9 + GRACE_S
 
     def _take(self, request: ShardRequest, waiter: Waiter) -> None:
@@ -278,30 +227,9 @@ class AccountsShell:
             self._queue.append((request, waiter))
             self._wakeup.set()
         elif isinstance(request, AwaitSequence):
-            self._awaited.append((request.sequence, waiter))
-            self._answer_awaited()
+            self._answers.expect_sequence(request.sequence, waiter)
         else:
-            waiter.answer(self._read(request))
-
-    def _read(self, request: ReadAccount | ReadOrder | ReadOpenOrders | ReadFills) -> ShardAnswer:
-        ledger = self.ledger
-        if request.account not in ledger.accounts:
-            return Refused(RejectReason.UNKNOWN_ACCOUNT)
-        match request:
-            case ReadAccount(account):
-                return ledger.read_account(account)
-            case ReadOpenOrders(account, symbol, before, limit):
-                return OrdersAnswer(ledger.open_orders(account, symbol, before, limit), ledger.sequence)
-            case ReadFills(account, symbol, limit):
-                return FillsAnswer(ledger.read_fills(account, symbol, limit), ledger.sequence)
-            case ReadOrder(account, order_id, client_order_id):
-                order = self._find(account, order_id, client_order_id)
-                return Refused(RejectReason.UNKNOWN_ORDER) if order is None else OrderAnswer(order)
-
-    def _find(self, account: int, order_id: int, client_order_id: str) -> Order | None:
-        if order_id:
-            return self.ledger.order(account, order_id)
-        return self.ledger.order_by_client_id(account, client_order_id)
+            waiter.answer(read(self.ledger, request))
 
     # --- the intake ---
 
@@ -312,114 +240,14 @@ class AccountsShell:
             while self._queue:
                 await self._commit(self._decide_queue())
 
-    def _decide_queue(self) -> _Step:
-        step = _Step()
+    def _decide_queue(self) -> Step:
+        step = Step()
         while self._queue and step.size < MAX_RECORD_BYTES:
             request, waiter = self._queue.popleft()
-            self.counters["commands"] += 1
-            self._decide(step, request, waiter)
+            self._decisions.decide(step, request, waiter)
         return step
 
-    def _decide(self, step: _Step, request: Write, waiter: Waiter) -> None:
-        match request:
-            case CancelOrder():
-                self._cancel(step, request, waiter)
-            case CancelAll():
-                self._cancel_all(step, request, waiter)
-            case ClearHistory():
-                self._clear_history(step, request, waiter)
-            case _:
-                self._promise(step, request, waiter)
-
-    def _promise(self, step: _Step, request: PlaceOrder | Deposit | Withdraw | SetBalance, waiter: Waiter) -> None:
-        decision = self.intake.decide(request, self._world.clock.now_ns())
-        match decision:
-            case OrderReserved() | Deposited() | Withdrawn() | Adjusted():
-                self._commands[request.account, request.command_id] = [waiter]
-                step.add(decision)
-            case Joined():
-                self._commands.setdefault((request.account, request.command_id), []).append(waiter)
-            case Known(order):
-                waiter.answer(OrderAnswer(order, repeated=True))
-            case KnownTransfer():
-                waiter.answer(self.ledger.read_account(request.account))
-            case MustWait():
-                self._park(request, waiter)
-            case Refused(RejectReason.INSUFFICIENT_FUNDS) if self._is_parked(request):
-                # The same command waits for money and may get it: both have one answer.
-                self._park(request, waiter)
-            case Refused():
-                self.counters["refused"] += 1
-                waiter.answer(decision)
-
-    def _park(self, request: PlaceOrder | Deposit | Withdraw | SetBalance, waiter: Waiter) -> None:
-        """Let a market buy wait for money that other market buys of the account hold in excess."""
-        assert isinstance(request, PlaceOrder)
-        self.counters["parked"] += 1
-        self._parked.setdefault(request.account, []).append((request, waiter))
-
-    def _is_parked(self, request: PlaceOrder | Deposit | Withdraw | SetBalance) -> bool:
-        parked = self._parked.get(request.account, ())
-        return isinstance(request, PlaceOrder) and any(other.command_id == request.command_id for other, _ in parked)
-
-    def _unpark(self, account: int) -> None:
-        parked = self._parked.pop(account, None)
-        if parked:
-            self._queue.extendleft(reversed(parked))
-            self._wakeup.set()
-
-    def _cancel(self, step: _Step, request: CancelOrder, waiter: Waiter) -> None:
-        account, order_id, client_order_id = request.account, request.order_id, request.client_order_id
-        if account not in self.ledger.accounts:
-            waiter.answer(Refused(RejectReason.UNKNOWN_ACCOUNT))
-            return
-        promised = self.intake.promised_order(account, order_id, client_order_id)
-        order = promised or self._find(account, order_id, client_order_id)
-        if order is None:
-            waiter.answer(Refused(RejectReason.UNKNOWN_ORDER))
-        elif isinstance(order, Order) and not order.is_open:
-            waiter.answer(self._answer_late_cancel(order, request))
-        else:
-            self._cancels.setdefault(order.order_id, []).append(waiter)
-            cancel = BookCancel(order.order_id, request.command_id, deadline_ns=request.deadline_ns)
-            step.cancels.append((order.symbol, cancel))
-
-    def _answer_late_cancel(self, order: Order, request: CancelOrder) -> ShardAnswer:
-        """Answer a cancel of a closed order: done, if this very command closed it and its answer was lost."""
-        if order.cancel_command_id == request.command_id:
-            return OrdersAnswer([order], self.ledger.sequence)
-        return Refused(RejectReason.ORDER_NOT_OPEN, order=order)
-
-    def _cancel_all(self, step: _Step, request: CancelAll, waiter: Waiter) -> None:
-        if request.account not in self.ledger.accounts:
-            waiter.answer(Refused(RejectReason.UNKNOWN_ACCOUNT))
-            return
-        orders: list[Order | OrderReserved] = [
-            *self.ledger.open_orders(request.account, request.symbol, 0, 0),
-            *self.intake.promised_orders(request.account, request.symbol),
-        ]
-        if not orders:
-            waiter.answer(OrdersAnswer([], self.ledger.sequence))
-            return
-        closing = Closing(waiter, {order.order_id for order in orders})
-        for order in orders:
-            self._closings.setdefault(order.order_id, []).append(closing)
-            cancel = BookCancel(order.order_id, request.command_id, request.by_admin, request.deadline_ns)
-            step.cancels.append((order.symbol, cancel))
-
-    def _clear_history(self, step: _Step, request: ClearHistory, waiter: Waiter) -> None:
-        events = None if step.events else self.intake.restore_funds(request.command_id)
-        if events is None:
-            waiter.answer(Unavailable("orders are still open"))
-            return
-        if not events:
-            waiter.answer(SequenceAnswer(self.ledger.sequence))
-            return
-        self._commands[SHARD_ITSELF, request.command_id] = [waiter]
-        for event in events:
-            step.add(event)
-
-    async def _commit(self, step: _Step) -> None:
+    async def _commit(self, step: Step) -> None:
         """Append a step's records; after the acknowledgement, and not before, the books hear of it."""
         stored = 0
         try:
@@ -430,6 +258,8 @@ class AccountsShell:
             self._take_back(step, stored, str(failure))
         for symbol, cancel in step.cancels:
             self._channel(symbol).add_cancel(cancel)
+        for symbol, amend in step.amends:
+            self._channel(symbol).add_amend(amend)
 
     async def _append(self, events: list[ShardEvent], raws: list[msgspec.Raw]) -> None:
         previous, now_ns = self._tenure.sequence, self._world.clock.now_ns()
@@ -442,19 +272,15 @@ class AccountsShell:
             self._in_flight.pop()
             raise
         self.counters["appends"] += 1
-        for event, raw in zip(events, raws, strict=True):
-            if isinstance(event, OrderReserved):
-                self._channel(event.symbol).add_order(bytes(raw))
+        pairs = zip(events, raws, strict=True)
+        self._send((event, bytes(raw)) for event, raw in pairs if isinstance(event, OrderReserved))
 
-    def _take_back(self, step: _Step, stored: int, detail: str) -> None:
+    def _take_back(self, step: Step, stored: int, detail: str) -> None:
         """Forget the promises whose record is known not to be stored: all after the first `stored`."""
         self.intake.settle(step.events[stored:])
-        for event in step.events[stored:]:
-            for waiter in self._commands.pop(_command_of(event), ()):
-                waiter.answer(Unavailable(detail))
+        self._answers.fail(step.events[stored:], Unavailable(detail))
         # What waited for this money, and the starting funds among it, are decided anew.
-        for account in list(self._parked):
-            self._unpark(account)
+        self._decide_again(self._decisions.unpark_all())
         self._funding.clear()
 
     def _channel(self, symbol: str) -> BookChannel:
@@ -472,7 +298,7 @@ class AccountsShell:
             async for batch in batches:
                 for message in batch:
                     self._fold(message)
-                self._answer_awaited()
+                self._answers.tell_sequence()
                 self._snapshot_if_due(len(batch))
 
     def _fold(self, message: JournalMessage) -> None:
@@ -489,60 +315,27 @@ class AccountsShell:
         if is_own:
             assert isinstance(record, ShardRecord)
             self.intake.settle(record.events)
-            self._answer_transfers(record)
+            for account in self._answers.tell_transfers(record):
+                self._decide_again(self._decisions.unpark(account))
         elif isinstance(record, RegistryRecord) and self.state is ShardState.SERVING:
             self._fund_new_accounts()
-        self._tell(events)
+        publish_account_events(self._world.bus, self.ledger.registry, events)
+        if isinstance(record, BookRecord):
+            self._answers.tell_amendments(record)
+        for account in self._answers.tell(events):
+            self._decide_again(self._decisions.unpark(account))
+
+    def _decide_again(self, parked: list[tuple[Placement, Waiter]]) -> None:
+        """Put what waited for money before all that came since."""
+        self._queue.extendleft(reversed(parked))
+        if parked:
+            self._wakeup.set()
 
     def _own_record(self, message: JournalMessage) -> ShardRecord:
         """Return the record we sent, without decoding it again; leave when the journal holds another's."""
         if not self._in_flight or self._in_flight[0][0] != message.payload:
             self._world.leave(Departure.FENCED, f"{self._subject} was written by another incarnation")
         return self._in_flight.popleft()[1]
-
-    def _tell(self, events: list[AccountEvent]) -> None:
-        """Publish what happened to accounts, and answer who waited for it."""
-        decided: dict[int, Order] = {}
-        fills: dict[int, list[Fill]] = {}
-        publish_account_events(self._world.bus, self.ledger.registry, events)
-        for event in events:
-            if isinstance(event, OrderChanged):
-                decided[event.order.order_id] = event.order
-            elif isinstance(event, Filled):
-                fills.setdefault(event.fill.order_id, []).append(event.fill)
-        for order in decided.values():
-            for waiter in self._commands.pop((order.account, order.command_id), ()):
-                waiter.answer(OrderAnswer(copy(order), fills.get(order.order_id, [])))
-            if not order.is_open:
-                self._answer_cancels(order)
-                self._unpark(order.account)
-
-    def _answer_cancels(self, order: Order) -> None:
-        sequence = self.ledger.sequence
-        for waiter in self._cancels.pop(order.order_id, ()):
-            waiter.answer(cancel_answer(order, sequence))
-        for closing in self._closings.pop(order.order_id, ()):
-            closing.note(order, sequence)
-
-    def _answer_transfers(self, record: ShardRecord) -> None:
-        for event in record.events:
-            match event:
-                case Deposited() | Withdrawn() | Adjusted():
-                    self._unpark(event.account)
-                    for waiter in self._commands.pop(_command_of(event), ()):
-                        waiter.answer(self.ledger.read_account(event.account))
-                case HistoryCleared():
-                    for waiter in self._commands.pop(_command_of(event), ()):
-                        waiter.answer(SequenceAnswer(self.ledger.sequence))
-
-    def _answer_awaited(self) -> None:
-        if not self._awaited:
-            return
-        folded = self.ledger.sequence
-        for sequence, waiter in self._awaited:
-            if sequence <= folded:
-                waiter.answer(SequenceAnswer(folded))
-        self._awaited = [entry for entry in self._awaited if entry[0] > folded]
 
     def _fund_new_accounts(self) -> None:
         """Deposit the starting funds of accounts that were created since; each account is funded once."""
@@ -566,25 +359,13 @@ class AccountsShell:
             for batch in [batch for batch in self._batches if batch.expires_at < now]:
                 self.counters["expired"] += 1
                 batch.expire("the outcome is not known yet; the order's id will tell")
-            self._refuse_parked()
+            self._decisions.refuse_parked()
             if self.ledger.unfunded:
                 self._fund_new_accounts()
             beats += 1
             if beats % 4 == 0:
                 payload = json.dumps({"part": "accounts", **self.status()}).encode()
                 self._world.bus.publish(heartbeat(f"accounts.{self.shard}"), payload)
-
-    def _refuse_parked(self) -> None:
-        """Refuse the commands that are past their deadline, of which each counts as long as its last repetition."""
-        now_ns = self._world.clock.now_ns()
-        for account, parked in list(self._parked.items()):
-            live = {request.command_id for request, _ in parked if request.deadline_ns >= now_ns}
-            for request, waiter in parked:
-                if request.command_id not in live:
-                    waiter.answer(Refused(RejectReason.INSUFFICIENT_FUNDS))
-            self._parked[account] = [entry for entry in parked if entry[0].command_id in live]
-            if not live:
-                del self._parked[account]
 
     def _snapshot_if_due(self, records: int) -> None:
         self._records_since_snapshot += records
@@ -595,14 +376,3 @@ class AccountsShell:
         self._records_since_snapshot = 0
         snapshot = Snapshot(self.ledger.sequence, self.ledger.to_snapshot())
         self._saving = run(self._world, save_snapshot(self._world, shard_snapshot(self.shard), snapshot))
-
-
-def _command_of(event: ShardEvent) -> tuple[int, str]:
-    """Return whose command an event came from, and its id."""
-    match event:
-        case OrderReserved() | Deposited() | Withdrawn() | Adjusted():
-            return event.account, event.command_id
-        case HistoryCleared(command_id):
-            return SHARD_ITSELF, command_id
-        case ShardOpened(incarnation):
-            return SHARD_ITSELF, incarnation

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import NamedTuple
 
+from mockexchange.ledger.ledger import Ledger
 from mockexchange.messages.commands import OrdersAnswer, Refused, ShardAnswer, Unavailable
 from mockexchange.messages.orders import Order, OrderStatus
 from mockexchange.messages.refusals import RejectReason
@@ -69,8 +70,9 @@ class Closing:
             self._waiter.answer(OrdersAnswer(self._canceled, sequence))
 
 
-def cancel_answer(order: Order, sequence: int) -> ShardAnswer:
-    """Answer a cancel from the state of its order, which is closed."""
-    if order.status is OrderStatus.CANCELED:
-        return OrdersAnswer([order], sequence)
-    return Refused(RejectReason.ORDER_NOT_OPEN, order=order)
+def cancel_answer(ledger: Ledger, order: Order) -> ShardAnswer:
+    """Answer a cancel from the state of its order, which is closed; the other order of its list comes second."""
+    if order.status is not OrderStatus.CANCELED:
+        return Refused(RejectReason.ORDER_NOT_OPEN, order=order)
+    listed = ledger.list_orders(order.account, order.list_id) if order.list_id else []
+    return OrdersAnswer([order, *(other for other in listed if other is not order)], ledger.sequence)

@@ -38,7 +38,7 @@ from mockexchange.money import to_text
 
 
 class Placed(NamedTuple):
-    """An order whose outcome is in the journal, its instrument, and what it traded, as far as is remembered."""
+    """An order whose outcome is in the journal, its instrument, and the fills it made at once."""
 
     order: Order
     instrument: Instrument
@@ -177,14 +177,8 @@ class OrderDesk:
 
     async def order(self, caller: Caller, order_id: int, client_order_id: str = "") -> Order:
         """Read an order by its id or, when that is 0, by its client order id. Raises Failure."""
-        return (await self.placed(caller, order_id, client_order_id)).order
-
-    async def placed(self, caller: Caller, order_id: int, client_order_id: str = "") -> Placed:
-        """Read an order, found as by `order`, with the fills its shard remembers. Raises Failure."""
         request = ReadOrder(caller.account, order_id, client_order_id)
-        answer = await self._floor.ask(caller.shard, READS, request, OrderAnswer)
-        await self._floor.instrument(answer.order.symbol)
-        return self._placed(answer)
+        return (await self._floor.ask(caller.shard, READS, request, OrderAnswer)).order
 
     async def order_list(self, caller: Caller, list_id: int, list_client_order_id: str = "") -> list[Order]:
         """Read both orders of a list by its id or, when that is 0, by its own client order id. Raises Failure."""
