@@ -9,6 +9,7 @@ from gateway.auth import Caller
 from gateway.dispatch import READS
 from gateway.failures import NotAvailable
 from gateway.floor import Floor
+from gateway.past import Past
 from infra.read_model.candle_rows import CandleHistory
 from infra.read_model.store import HistoryUnavailable
 from mockexchange.messages.commands import AwaitSequence, FillsAnswer, ReadFills, SequenceAnswer
@@ -51,6 +52,18 @@ class History(CandleHistory, Protocol):
         self, account: int, *, symbol: str = "", before: int = 0, limit: int = 50
     ) -> tuple[list[Fill], int]:
         """Return fills, newest first, and where to go on."""
+
+    async def order_count(self, account: int, symbol: str) -> int:
+        """Return how many orders there are of a symbol, or (empty) of all."""
+
+    async def orders_at(self, account: int, symbol: str, start: int, stop: int) -> list[Order]:
+        """Return orders from place `start` up to before `stop`, the oldest at 0."""
+
+    async def fill_count(self, account: int, symbol: str) -> int:
+        """Return how many fills there are of a symbol, or (empty) of all."""
+
+    async def fills_at(self, account: int, symbol: str, start: int, stop: int) -> list[Fill]:
+        """Return fills from place `start` up to before `stop`, the oldest at 0."""
 
     async def trades(self, symbol: str, *, before: int = 0, limit: int = 50) -> tuple[list[Trade], int]:
         """Return the tape of a symbol, newest first, and where to go on."""
@@ -110,6 +123,20 @@ class HistoryDesk:
             if before:
                 raise
             return await self._recent_fills(caller, symbol, limit), 0
+
+    async def past_orders(self, caller: Caller, symbol: str) -> Past[Order]:
+        """Return the account's orders of a symbol, or (empty) of all, as a row that can be searched."""
+        await self._catch_up(caller)
+        history, account = self._history, caller.account
+        count = await self._ask(history.order_count(account, symbol))
+        return Past(count, lambda start, stop: self._ask(history.orders_at(account, symbol, start, stop)))
+
+    async def past_fills(self, caller: Caller, symbol: str) -> Past[Fill]:
+        """Return the account's fills of a symbol, or (empty) of all, as a row that can be searched."""
+        await self._catch_up(caller)
+        history, account = self._history, caller.account
+        count = await self._ask(history.fill_count(account, symbol))
+        return Past(count, lambda start, stop: self._ask(history.fills_at(account, symbol, start, stop)))
 
     async def trades(self, symbol: str, before: int, limit: int) -> tuple[list[Trade], int]:
         """Return a page of a symbol's tape, newest first, and where to go on (0: that was all)."""

@@ -16,6 +16,7 @@ MAX_PAGES: Final = 20
 """A list looks at no more pages than this in search of orders that fit; the cursor tells where to go on."""
 
 PAGE: Final = 500
+LEGS: Final = 2
 WHOLE_PAGE: Final = 5_000
 
 
@@ -112,6 +113,22 @@ class OrderLists:
             if order is None:
                 raise
             return order
+
+    async def find_list(self, caller: Caller, list_id: int, list_client_order_id: str = "") -> list[Order]:
+        """Return the orders of a list of the account, however old where it is asked for by id. Raises Failure."""
+        try:
+            return await self._orders.order_list(caller, list_id, list_client_order_id)
+        except CommandRefused as refusal:
+            is_old = refusal.reason is RejectReason.UNKNOWN_ORDER and list_id and list_id % SHARD_BASE == caller.shard
+            if not is_old:
+                raise
+            past = await self._history.past_orders(caller, "")
+            # Orders of one list have ids that follow each other.
+            place = await past.first_at(lambda order: order.order_id >= list_id)
+            legs = await past.after(place, LEGS, lambda order: order.list_id == list_id, place + LEGS)
+            if not legs:
+                raise
+            return legs
 
     async def _next(self, caller: Caller, query: OrderQuery, before: int, limit: int) -> tuple[list[Order], int]:
         if query.status.is_open:

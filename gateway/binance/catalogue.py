@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from gateway.binance import general, limits, listen_keys, market_data, shims
+from gateway.binance import (
+    account,
+    general,
+    history,
+    limits,
+    listen_keys,
+    market_data,
+    order_lists,
+    orders,
+    replacing,
+    shims,
+)
 from gateway.binance.operation import Operation
 
 OPERATIONS: Final[list[Operation]] = [
@@ -12,6 +23,11 @@ OPERATIONS: Final[list[Operation]] = [
     *market_data.OPERATIONS,
     *shims.OPERATIONS,
     *limits.OPERATIONS,
+    *account.OPERATIONS,
+    *orders.OPERATIONS,
+    *replacing.OPERATIONS,
+    *order_lists.OPERATIONS,
+    *history.OPERATIONS,
     *listen_keys.OPERATIONS,
 ]
 

@@ -167,14 +167,14 @@ def _fill_of_order(fill: Fill, instrument: Instrument) -> Json:
     }
 
 
-def trade_object(fill: Fill, instrument: Instrument, list_id: int) -> Json:
+def trade_object(fill: Fill, instrument: Instrument) -> Json:
     """Show a fill as `myTrades` lists it."""
     is_buy = fill.side is _BUY
     return {
         "symbol": name_of(fill.symbol),
         "id": fill.trade_id,
         "orderId": fill.order_id,
-        "orderListId": list_id,
+        "orderListId": fill.list_id or NO_LIST,
         "price": amount_text(fill.price, instrument.price_scale),
         "qty": amount_text(fill.quantity, instrument.quantity_scale),
         "quoteQty": amount_text(fill.quote_amount, instrument.quote_scale),

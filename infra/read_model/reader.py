@@ -71,6 +71,26 @@ class HistoryReader(CandleReader):
         """Return fills, newest first, and where to go on (0: that was all)."""
         return await self._page(keys.fills(account, symbol), decode_fill, before, limit)
 
+    async def order_count(self, account: int, symbol: str) -> int:
+        """Return how many orders there are of a symbol, or (empty) of all."""
+        return int(await self._call("ZCARD", keys.orders(account, symbol)))
+
+    async def orders_at(self, account: int, symbol: str, start: int, stop: int) -> list[Order]:
+        """Return the orders of a symbol or of all from place `start` up to before `stop`, the oldest at 0."""
+        async with reachable(self._timeout_s):
+            ids = await call(self._valkey, "ZRANGE", keys.orders(account, symbol), start, stop - 1)
+            rows = await call(self._valkey, "MGET", *map(keys.order, map(int, ids))) if ids else []
+        return [_decoded(decode_order, row) for row in rows if row is not None]
+
+    async def fill_count(self, account: int, symbol: str) -> int:
+        """Return how many fills there are of a symbol, or (empty) of all."""
+        return int(await self._call("ZCARD", keys.fills(account, symbol)))
+
+    async def fills_at(self, account: int, symbol: str, start: int, stop: int) -> list[Fill]:
+        """Return the fills of a symbol or of all from place `start` up to before `stop`, the oldest at 0."""
+        rows = await self._call("ZRANGE", keys.fills(account, symbol), start, stop - 1)
+        return [_decoded(decode_fill, row) for row in rows]
+
     async def trades(self, symbol: str, *, before: int = 0, limit: int = 50) -> tuple[list[Trade], int]:
         """Return the tape of a symbol with trade ids below `before`, newest first, and where to go on."""
         return await self._page(keys.tape(symbol), decode_trade, before, limit)

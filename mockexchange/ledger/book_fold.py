@@ -199,6 +199,7 @@ class BookFold(Posting):
             self.time_ns,
             order.client_order_id,
             self.sequence,
+            order.list_id,
         )
         account.fills.append(fill)
         account.number += 1

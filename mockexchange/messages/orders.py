@@ -191,6 +191,7 @@ class Fill(msgspec.Struct, array_like=True, frozen=True, gc=False):
     time_ns: int
     client_order_id: str = ""
     sequence: int = 0
+    list_id: int = 0
 
 
 class OrderStep(msgspec.Struct, array_like=True, frozen=True, gc=False):

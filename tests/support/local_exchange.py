@@ -251,6 +251,18 @@ class MemoryHistory:
         fills = [fill for _, fill in fitting[:limit]]
         return fills, fitting[limit - 1][0] if len(fitting) > limit else 0
 
+    async def order_count(self, account: int, symbol: str) -> int:
+        return len(await self.orders_at(account, symbol, 0, 2**62))
+
+    async def orders_at(self, account: int, symbol: str, start: int, stop: int) -> list[Order]:
+        return (await self.orders(account, symbol=symbol, limit=2**62))[0][::-1][start:stop]
+
+    async def fill_count(self, account: int, symbol: str) -> int:
+        return len(await self.fills_at(account, symbol, 0, 2**62))
+
+    async def fills_at(self, account: int, symbol: str, start: int, stop: int) -> list[Fill]:
+        return (await self.fills(account, symbol=symbol, limit=2**62))[0][::-1][start:stop]
+
     async def trades(self, symbol: str, *, before: int = 0, limit: int = 50) -> tuple[list[Trade], int]:
         self._check()
         rows = sorted(self.store.tapes.get(symbol, {}).items(), reverse=True)
