@@ -8,6 +8,7 @@ import logging
 import pytest
 from litestar.routes import HTTPRoute
 
+from gateway.binance import DIALECT
 from tests.support.local_exchange import ADMIN_KEY, DEMO_KEY, Api, with_exchange
 
 OPEN_ROUTES = {
@@ -28,11 +29,11 @@ ADMIN_ROUTES = {
 
 
 def routes_of(api: Api) -> set[tuple[str, str]]:
-    """Return all routes but those of the documentation."""
+    """Return all routes of this dialect but those of the documentation."""
     return {
         (method, route.path)
         for route in api.app.routes
-        if isinstance(route, HTTPRoute) and not route.path.startswith("/docs")
+        if isinstance(route, HTTPRoute) and not route.path.startswith(("/docs", *DIALECT.prefixes))
         for method in route.methods - {"OPTIONS"}
     }
 
