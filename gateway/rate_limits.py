@@ -67,6 +67,11 @@ class Limiter:
         self._clock = clock
         self._bans: dict[str, int] = {}
 
+    @property
+    def has_limits(self) -> bool:
+        """Whether anything is counted."""
+        return any(rule.limit for rule in (self.weight, self.raw, *self.orders))
+
     async def count_request(self, address: str, weight: int) -> list[Used]:
         """Count a request of an address; return what it has used up. Raises LimitExceeded."""
         rules = [(rule, amount) for rule, amount in ((self.weight, weight), (self.raw, 1)) if rule.limit]
