@@ -87,5 +87,7 @@ class CandleHistory(Protocol):
         """Return the tape of a time window, both ends included, oldest first."""
 
 
-decode_candle: Final = msgspec.msgpack.Decoder(Candle).decode
+# JSON, since volumes of a month may not fit into the 64 bits that msgpack has for an integer.
+encode_candle: Final = msgspec.json.Encoder().encode
+decode_candle: Final = msgspec.json.Decoder(Candle).decode
 decode_candle_position: Final = msgspec.msgpack.Decoder(CandlePosition).decode

@@ -16,6 +16,7 @@ from infra.read_model.candle_rows import (
     CandleRange,
     CandleRows,
     decode_candle_position,
+    encode_candle,
 )
 from infra.read_model.rows import READ_MODEL_VERSION, encode
 from infra.read_model.store import PositionMoved
@@ -87,6 +88,7 @@ class ValkeyCandleStore(CandleReader):
         """Write candles and position at once, if the position still is `expected`."""
         parts: list[str | bytes | int] = [b"" if expected is None else encode(expected), encode(position)]
         for (symbol, interval, open_ms), candle in rows.items():
-            parts += (keys.candles(symbol, interval), open_ms, f"({open_ms - RETENTION_MS[interval]}", encode(candle))
+            too_old = f"({open_ms - RETENTION_MS[interval]}"
+            parts += (keys.candles(symbol, interval), open_ms, too_old, encode_candle(candle))
         if not await self._call("EVAL", _GUARDED, 1, keys.CANDLE_POSITION, *parts):
             raise PositionMoved(expected)

@@ -194,9 +194,13 @@ async def test_candles_are_written_at_one_position_and_kept_for_their_time(clean
         assert (found.previous, found.rows) == (made[39], made[40:43])
         assert await reader.next_candle(BTC, Interval.SECOND, made[50].open_ms + 1) == made[51]
         assert await reader.next_candle(BTC, Interval.SECOND, made[89].open_ms + 1) is None
+        # Volumes know no bound.
+        huge = candle(trade(7, 10**12, 10**18))
+        await store.write({CandleKey(BTC, Interval.MONTH, huge.open_ms): huge}, first, second)
+        assert await reader.next_candle(BTC, Interval.MONTH, 0) == huge
         # The rest of history is folded anew without them.
         await ValkeyHistoryStore(client).wipe()
-        assert await store.position() == first
+        assert await store.position() == second
         await store.wipe()
         assert await store.position() is None
         assert await reader.next_candle(BTC, Interval.SECOND, 0) is None
