@@ -15,7 +15,7 @@ OPEN_ROUTES = {
     ("GET", "/"), ("GET", "/time"), ("GET", "/health"), ("GET", "/health/live"), ("POST", "/health/echo"),
     ("GET", "/metrics"), ("GET", "/tickers"), ("GET", "/tickers/{symbols:path}"), ("GET", "/orderbook/{symbol:path}"),
     ("GET", "/trades/{symbol:path}"), ("GET", "/instruments"), ("GET", "/instruments/{symbol:path}"),
-    ("GET", "/admin/health"),
+    ("GET", "/admin/health"), ("GET", "/candles/{symbol:path}"),
 }  # fmt: skip
 
 ADMIN_ROUTES = {
