@@ -9,7 +9,7 @@ import msgspec
 from mockexchange.messages.commands import Balance
 from mockexchange.messages.orders import Fill, Order, OrderStep, Trade
 
-READ_MODEL_VERSION: Final = 1
+READ_MODEL_VERSION: Final = 2
 """Version of names and encodings; rows of another version are wiped and built anew."""
 
 TAPE_LENGTH: Final = 10_000
