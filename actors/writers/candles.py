@@ -99,10 +99,9 @@ class CandleWriter:
     def status(self) -> dict[str, object]:
         """Return position, lag in records, and counters. A `failed_writes` that grows means that Valkey is away."""
         position = 0 if self._written is None else self._written.sequence
+        is_following = self._is_counting and self._read[0] >= self._end
         return {
-            **self._background.status(
-                "following" if self._is_counting and self._read[0] >= self._end else "catching up"
-            ),
+            **self._background.status("following" if is_following else "catching up"),
             "position": position,
             "end": max(self._end, position),
             "lag": max(self._end - position, 0),
@@ -163,7 +162,10 @@ class CandleWriter:
 
     async def _read_registry(self) -> None:
         last = await self._journal.last_sequence(REGISTRY)
-        if last <= self._registry.subject_sequence:
+        if last < self._registry.subject_sequence:
+            # The journal has lost what was read of it.
+            self._registry = Registry()
+        if last == self._registry.subject_sequence:
             return
         async with aclosing(self._journal.read([REGISTRY], self._registry.subject_sequence + 1)) as batches:
             async for batch in batches:

@@ -90,5 +90,7 @@ class ValkeyCandleStore(CandleReader):
         for (symbol, interval, open_ms), candle in rows.items():
             too_old = f"({open_ms - RETENTION_MS[interval]}"
             parts += (keys.candles(symbol, interval), open_ms, too_old, encode_candle(candle))
-        if not await self._call("EVAL", _GUARDED, 1, keys.CANDLE_POSITION, *parts):
+        # The client tries again when a connection breaks, though the first try may have been done.
+        is_done = await self._call("EVAL", _GUARDED, 1, keys.CANDLE_POSITION, *parts)
+        if not is_done and await self.position() != position:
             raise PositionMoved(expected)

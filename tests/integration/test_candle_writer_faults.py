@@ -181,6 +181,8 @@ async def test_candles_are_written_at_one_position_and_kept_for_their_time(clean
         made = [candle(trade(number, at_ms=START_MS + number * 60_000)) for number in range(90)]
         written = {CandleKey(BTC, Interval.SECOND, each.open_ms): each for each in made}
         await store.write(written, None, first)
+        # The same write again is done already.
+        await store.write(written, None, first)
         with pytest.raises(PositionMoved):
             await store.write({CandleKey(BTC, Interval.DAY, 0): made[0]}, None, second)
         with pytest.raises(PositionMoved):
