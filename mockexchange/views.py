@@ -184,12 +184,13 @@ class ChangeView(msgspec.Struct):
     """One step of an order: what it traded by it, and in `filled` and `filled_notion` what it had traded after it.
 
     `number` counts the steps. A step that amended the order says in `amended_from` and `amended_client_order_id` what
-    these were before.
+    these were before; `triggered` is the step by which an order's stop price was reached, at `price`.
     """
 
     number: int
     status: str
     time: int
+    triggered: bool
     price: str | None
     quantity: str
     notion: str
@@ -459,6 +460,7 @@ def change_view(change: OrderChanged, instrument: Instrument) -> ChangeView:
         change.ordinal,
         status_name(step.status, change.filled),
         step.time_ns // NS_PER_MS,
+        step.is_triggered,
         to_text(step.price, instrument.price_scale) if step.price else None,
         to_text(step.quantity, instrument.quantity_scale),
         to_text(step.quote_amount, instrument.quote_scale),

@@ -10,6 +10,7 @@ import msgspec
 from gateway.binance.errors import BinanceError
 from gateway.binance.limits import rules_of
 from gateway.binance.operation import Inquiry, Operation, Security
+from gateway.binance.order_requests import DEFAULT_PREVENTION
 from gateway.binance.parameters import Parameters, not_valid
 from gateway.binance.symbols import (
     NS_PER_MS,
@@ -118,7 +119,7 @@ def symbol_object(instrument: Instrument, max_open_orders: int) -> msgspec.Raw:
                 "filters": filters_of(instrument, max_open_orders),
                 "permissions": [SPOT],
                 "permissionSets": [[SPOT]],
-                "defaultSelfTradePreventionMode": PREVENTION_MODES[0],
+                "defaultSelfTradePreventionMode": DEFAULT_PREVENTION.name,
                 "allowedSelfTradePreventionModes": PREVENTION_MODES,
             }
         )

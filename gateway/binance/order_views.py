@@ -255,13 +255,8 @@ def list_object(legs: Sequence[Order]) -> Json:
 
 
 def canceled_list(legs: Sequence[Order], instrument: Instrument, cancel_id: str) -> Json:
-    """Show a list that was canceled; of its orders that are told as canceled one had the cancel's word."""
-    reports = [canceled_object(leg, instrument, cancel_id) for leg in legs]
-    if any(report["status"] == CANCELED for report in reports):
-        for report, leg in zip(reports, legs, strict=True):
-            if leg.reason is RejectReason.LIST_DONE:
-                report["status"] = CANCELED
-    return list_object(legs) | {"orderReports": reports}
+    """Show a list that was canceled."""
+    return list_object(legs) | {"orderReports": [canceled_object(leg, instrument, cancel_id) for leg in legs]}
 
 
 PREVENTION_MODES: Final = {PREVENTIONS[mode]: mode for mode in SelfTradePrevention}

@@ -46,7 +46,7 @@ _REJECT_TEXTS: Final = {
 
 def is_fill_of(told: AccountOrder) -> bool:
     """Whether a step is a trade, whose fill is told next: it has the number that follows."""
-    return told.change.price is not None
+    return told.change.price is not None and not told.change.triggered
 
 
 def execution_report(told: AccountOrder, fill: FillView | None, time_ms: int) -> Json | None:

@@ -142,7 +142,7 @@ class _Feed:
             return BalanceEvent(_decode_balance(payload), (payload,))
         if kind == "orders":
             told = _decode_order(payload)
-            if told.change.price is None:
+            if told.change.price is None or told.change.triggered:
                 return OrderEvent(told, None, (payload,))
             self._traded = (told, payload)
             return None

@@ -36,10 +36,10 @@ def leave_list(order: BookOrder, base_factor: int, quote_factor: int, events: li
 
 
 def cancel_with_partner(order: BookOrder, command_id: str, reason: RejectReason, release: int) -> list[BookEvent]:
-    """Cancel an order, and the other of its list with it."""
+    """Cancel an order, and the other of its list with it and for the same reason."""
     events: list[BookEvent] = [canceled(order, command_id, reason, release)]
     if order.partner is not None:
-        events.append(canceled(order.partner, "", RejectReason.LIST_DONE, order.partner.hold))
+        events.append(canceled(order.partner, "", reason, order.partner.hold))
     return events
 
 

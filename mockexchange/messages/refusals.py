@@ -58,7 +58,7 @@ class RejectReason(Enum):
     HOLD_EXHAUSTED = "hold_exhausted", "the held funds are spent"
     FILL_LIMIT = "fill_limit", "the order reached the limit of fills in one step"
     SELF_TRADE = "self_trade", "the order met another of its own account"
-    LIST_DONE = "list_done", "the other order of its list traded, was triggered or canceled"
+    LIST_DONE = "list_done", "the other order of its list traded or was triggered"
     REPLACED = "replaced", "replaced by another order"
     CANCELED_BY_USER = "canceled_by_user", "canceled by the user"
     CANCELED_BY_ADMIN = "canceled_by_admin", "canceled by an administrator"

@@ -101,7 +101,7 @@ def test_a_cancel_of_one_cancels_both(chosen: int) -> None:
         (event.order_id, event.command_id, event.reason) for event in events if isinstance(event, OrderCanceled)
     ] == [
         (chosen, "c:cancel", RejectReason.CANCELED_BY_USER),
-        (3 - chosen, "", LIST_DONE),
+        (3 - chosen, "", RejectReason.CANCELED_BY_USER),
     ]
     assert desk.book.open_orders == 0
 
