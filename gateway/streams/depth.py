@@ -212,6 +212,10 @@ class DepthMirrors:
             raise
         return mirror, lambda: self._leave(symbol)
 
+    def is_in_step(self, symbol: str) -> bool:
+        """Whether a symbol is followed and its book known."""
+        return symbol in self._mirrors and self._mirrors[symbol][0].is_in_step
+
     def stop(self) -> None:
         """Follow nothing any more."""
         for mirror, opening in self._mirrors.values():

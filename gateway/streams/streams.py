@@ -23,7 +23,10 @@ FULL: Final = "too many connections: try again later"
 
 @dataclass(frozen=True, slots=True)
 class StreamLimits:
-    """Bounds of a process and of each of its connections. `book_idle_s` is when a book nobody asks goes to sleep."""
+    """Bounds of a process and of each of its connections. `book_idle_s` is when a book nobody asks goes to sleep.
+
+    Of requests that wait for an answer a connection may have `max_pending`; it is not read from beyond that.
+    """
 
     max_connections: int = 2_000
     max_subscriptions: int = 1_024
@@ -58,9 +61,9 @@ class Streams:
         await self.watch.stop()
         await self.hub.stop()
 
-    async def serve(self, socket: Socket, converse: Converse) -> None:
+    async def serve(self, socket: Socket, converse: Converse, limits: ConnectionLimits | None = None) -> None:
         """Hold a conversation over a socket, unless there are too many."""
-        connection = Connection(socket, self._clock, self.limits.connection)
+        connection = Connection(socket, self._clock, limits or self.limits.connection)
         if self.connections >= self.limits.max_connections:
             await connection.run(_refuse)
             return

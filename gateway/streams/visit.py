@@ -10,7 +10,7 @@ import msgspec
 from litestar import WebSocket
 from litestar.datastructures import State
 
-from gateway.streams.connection import Connection
+from gateway.streams.connection import Connection, ConnectionLimits
 
 if TYPE_CHECKING:
     from gateway.gateway import Gateway
@@ -46,8 +46,8 @@ class Speech:
     converse: Callable[[Visit, str], Awaitable[None]]
 
 
-async def receive_visit(socket: AnySocket, host: Host) -> None:
-    """Let a dialect talk to whoever has come."""
+async def receive_visit(socket: AnySocket, host: Host, limits: ConnectionLimits | None = None) -> None:
+    """Let a dialect talk to whoever has come, within the usual limits or others."""
     gateway: Gateway = socket.app.state["gateway"]
 
     async def converse(connection: Connection) -> None:
@@ -63,7 +63,7 @@ async def receive_visit(socket: AnySocket, host: Host) -> None:
             )
         )
 
-    await gateway.streams.serve(socket, converse)
+    await gateway.streams.serve(socket, converse, limits)
 
 
 def decoded(text: str) -> object:

@@ -1,0 +1,419 @@
+"""The WebSocket API: all that REST has, sessions, and user data streams on the same connection.
+
+Order entry is the fast lane: `order.place` requests that have come while others were under way go on as one batch.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from litestar import websocket
+
+from gateway.auth import Caller
+from gateway.binance.api_lanes import Lanes
+from gateway.binance.catalogue import BY_NAME
+from gateway.binance.errors import BAD_KEY, BinanceError, describe
+from gateway.binance.limits import count_orders, count_request, rate_limits
+from gateway.binance.listen_keys import is_valid
+from gateway.binance.operation import Inquiry, Operation, Security
+from gateway.binance.order_requests import Asked, read_order
+from gateway.binance.orders import show_placed
+from gateway.binance.parameters import Parameters
+from gateway.binance.signature import (
+    authorize,
+    check_signature,
+    check_window,
+    identify,
+    require,
+    signed_parameters,
+)
+from gateway.binance.user_streams import UserStream
+from gateway.failures import Failure
+from gateway.order_desk import Placed
+from gateway.rate_limits import Used
+from gateway.streams.connection import POLICY, RESTART, ConnectionLimits
+from gateway.streams.visit import AnySocket, Visit, receive_visit
+from mockexchange.candles import NS_PER_MS
+
+logger = logging.getLogger(__name__)
+
+PLACE: Final = "order.place"
+MAX_ID_LENGTH: Final = 36
+MAX_SUBSCRIPTIONS: Final = 100
+LIMITS: Final = ConnectionLimits(burst=100_000, pace=100_000.0)
+"""Requests are bounded by how many wait for an answer and by the rate limits, not by their pace."""
+
+_ALREADY: Final = "User Data Stream subscription already active."
+_NOT_SUBSCRIBED: Final = "User Data Stream subscription not active."
+
+Json = dict[str, Any]
+
+
+class Request(msgspec.Struct):
+    """A request as it came."""
+
+    method: str
+    id: int | str | None = None
+    params: dict[str, Any] | None = None
+
+
+class Asking(NamedTuple):
+    """A request on its way."""
+
+    number: int | str | None
+    operation: Operation
+    parameters: Parameters
+
+
+_decode: Final = msgspec.json.Decoder(Request, float_hook=Decimal).decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Subscription:
+    """A user data stream on this connection; what happens before its id was told waits for that."""
+
+    def __init__(self, session: ApiSession, number: int, caller: Caller) -> None:
+        self.number = number
+        self.caller = caller
+        self._session = session
+        self._held: list[Json] | None = []
+        self.stream = UserStream(session.gateway, caller, self._send, self._end)
+
+    def go_live(self) -> None:
+        """Tell what was held back, and from now on everything at once."""
+        held, self._held = self._held or [], None
+        for event in held:
+            self._send(event)
+
+    def _send(self, event: Json) -> None:
+        if self._held is not None:
+            self._held.append(event)
+        else:
+            self._session.send({"subscriptionId": self.number, "event": event})
+
+    def _end(self, reason: str) -> None:
+        self._session.lose(self, reason)
+
+
+class ApiSession:
+    """One connection: who has logged on, what it has subscribed to, and its requests under way."""
+
+    def __init__(self, visit: Visit) -> None:
+        self.gateway = visit.gateway
+        self._visit = visit
+        self._connection = visit.connection
+        self._lanes = Lanes(self._answer, self._answer_orders, _is_order, self.gateway.streams.limits.max_pending)
+        self._returns_limits = visit.query.get("returnRateLimits", "true") != "false"
+        self._caller: Caller | None = None
+        self._api_key: str | None = None
+        self._since_ms = 0
+        self._connected_ms = self._now_ms()
+        self._subscriptions: dict[int, Subscription] = {}
+        self._next_subscription = 0
+        self._own: dict[str, Callable[[Parameters], Awaitable[Any]]] = {
+            "session.logon": self._log_on,
+            "session.status": self._status,
+            "session.logout": self._log_out,
+            "session.subscriptions": self._list_subscriptions,
+            "userDataStream.subscribe": self._subscribe,
+            "userDataStream.subscribe.signature": self._subscribe_signed,
+            "userDataStream.unsubscribe": self._unsubscribe,
+        }
+        self._connection.on_close(self._end)
+
+    async def converse(self) -> None:
+        """Answer requests until the client goes."""
+        while (text := await self._connection.receive()) is not None:
+            await self._take(text)
+
+    def send(self, message: Any) -> None:
+        """Send a message as JSON."""
+        self._connection.send(_encode(message).decode())
+
+    def lose(self, subscription: Subscription, reason: str) -> None:
+        """End a subscription that ended by itself. Where events are missing, the client has to connect again."""
+        self._drop(subscription)
+        is_revoked = not is_valid(self.gateway, subscription.caller.key_id)
+        self._connection.close(POLICY if is_revoked else RESTART, reason)
+
+    # --- requests ---
+
+    async def _take(self, text: str) -> None:
+        """Read a request and send it on its way; what concerns the session is done at once."""
+        try:
+            request = _decode(text)
+            number = _checked_id(request.id)
+            parameters = Parameters.of_json(request.params or {})
+        except msgspec.DecodeError:
+            self._refuse(None, BinanceError(-1135, "Invalid JSON Request"))
+            return
+        except Failure as failure:
+            self._refuse(None, failure)
+            return
+        own = self._own.get(request.method)
+        if own is not None:
+            await self._do_own(number, own, parameters)
+            return
+        operation = BY_NAME.get(request.method)
+        if operation is None:
+            self._refuse(number, BinanceError(-1020, "This operation is not supported."))
+            return
+        lane = parameters.raw("symbol") if operation.security is Security.TRADE else None
+        await self._lanes.put(Asking(number, operation, parameters), lane)
+
+    async def _do_own(
+        self, number: int | str | None, handle: Callable[[Parameters], Awaitable[Any]], parameters: Parameters
+    ) -> None:
+        used: list[Used] = []
+        try:
+            used = await count_request(self.gateway, self._visit.address, SESSION, parameters)
+            result = await handle(parameters)
+        except Failure as failure:
+            self._refuse(number, failure, used, parameters)
+            return
+        self._tell(number, result, used, parameters)
+        for subscription in tuple(self._subscriptions.values()):
+            subscription.go_live()
+
+    async def _answer(self, asking: Asking) -> None:
+        used: list[Used] = []
+        try:
+            result = await asking.operation.handle(await self._authorized(asking, used))
+        except Failure as failure:
+            self._refuse(asking.number, failure, used, asking.parameters)
+        except Exception:
+            self._break(asking)
+        else:
+            self._tell(asking.number, result, used, asking.parameters)
+
+    async def _answer_orders(self, run: Sequence[Asking]) -> None:
+        """Place all orders of a run in one call for each account that asks."""
+        used: list[list[Used]] = [[] for _ in run]
+        readings = [self._read_order(asking, counted) for asking, counted in zip(run, used, strict=True)]
+        # Counting asks a store, which is then asked for all at once.
+        is_counted = self.gateway.limiter.has_limits and len(run) > 1
+        read = await asyncio.gather(*readings) if is_counted else [await reading for reading in readings]
+        ready: dict[Caller, list[tuple[int, Asked]]] = {}
+        outcomes: list[Failure | tuple[Placed, Asked]] = []
+        for index, item in enumerate(read):
+            if isinstance(item, Failure):
+                outcomes.append(item)
+            else:
+                ready.setdefault(item[0], []).append((index, item[1]))
+                outcomes.append(BinanceError(*_BROKEN))
+        for caller, chosen in ready.items():
+            placed = await self._place(caller, [asked for _, asked in chosen])
+            for (index, asked), answer in zip(chosen, placed, strict=True):
+                outcomes[index] = answer if isinstance(answer, Failure) else (answer, asked)
+        for asking, counted, outcome in zip(run, used, outcomes, strict=True):
+            self._tell_order(asking, counted, outcome)
+
+    async def _read_order(self, asking: Asking, used: list[Used]) -> tuple[Caller, Asked] | Failure:
+        try:
+            inquiry = await self._authorized(asking, used)
+            return inquiry.account, await read_order(inquiry)
+        except Failure as failure:
+            return failure
+        except Exception:
+            logger.exception("%s broke", asking.operation.name)
+            return BinanceError(*_BROKEN)
+
+    async def _place(self, caller: Caller, asked: Sequence[Asked]) -> Sequence[Placed | Failure]:
+        try:
+            return await self.gateway.orders.place_many(caller, [item.new for item in asked])
+        except Failure as failure:
+            return [failure] * len(asked)
+        except Exception:
+            logger.exception("orders broke")
+            return [BinanceError(*_BROKEN)] * len(asked)
+
+    def _tell_order(self, asking: Asking, used: list[Used], outcome: Failure | tuple[Placed, Asked]) -> None:
+        try:
+            if isinstance(outcome, Failure):
+                raise outcome
+            placed, asked = outcome
+            self._tell(asking.number, show_placed(placed, asked.response), used, asking.parameters)
+        except Failure as failure:
+            self._refuse(asking.number, failure, used, asking.parameters)
+
+    async def _authorized(self, asking: Asking, used: list[Used]) -> Inquiry:
+        """Count a request and find out who asks; `used` is filled with what is used up. Raises Failure."""
+        operation, parameters = asking.operation, asking.parameters
+        used += await count_request(self.gateway, self._visit.address, operation, parameters)
+        caller = await self._caller_of(operation, parameters)
+        if operation.orders and caller is not None:
+            used += await count_orders(self.gateway, caller.account, operation.orders)
+        return Inquiry(self.gateway, parameters, caller)
+
+    async def _caller_of(self, operation: Operation, parameters: Parameters) -> Caller | None:
+        if operation.security is Security.NONE:
+            return None
+        if self._caller is not None and "apiKey" not in parameters:
+            caller = self._logged_on()
+            if "timestamp" in parameters:
+                check_window(parameters, self.gateway.parts.clock.now_ns())
+            require(caller, operation.security)
+            return caller
+        api_key = parameters.optional_text("apiKey")
+        return await authorize(
+            self.gateway, operation.security, api_key, parameters, lambda: signed_parameters(parameters)
+        )
+
+    # --- the session ---
+
+    async def _log_on(self, parameters: Parameters) -> Json:
+        self._caller = await self._prove(parameters)
+        self._api_key = parameters.text("apiKey", "")
+        self._since_ms = self._now_ms()
+        return await self._status(parameters)
+
+    async def _status(self, _: Parameters) -> Json:
+        return {
+            "apiKey": self._api_key,
+            "authorizedSince": self._since_ms or None,
+            "connectedSince": self._connected_ms,
+            "returnRateLimits": self._returns_limits,
+            "serverTime": self._now_ms(),
+            "userDataStream": bool(self._subscriptions),
+        }
+
+    async def _log_out(self, parameters: Parameters) -> Json:
+        if self._caller is not None:
+            for subscription in list(self._subscriptions.values()):
+                if subscription.caller.account == self._caller.account:
+                    self._terminate(subscription)
+        self._caller, self._api_key, self._since_ms = None, None, 0
+        return await self._status(parameters)
+
+    async def _prove(self, parameters: Parameters) -> Caller:
+        """Return who signed a request. Raises Failure."""
+        api_key = parameters.optional_text("apiKey")
+        caller = await identify(self.gateway, api_key)
+        if self.gateway.parts.is_auth_on:
+            check_window(parameters, self.gateway.parts.clock.now_ns())
+            check_signature(self.gateway, api_key or "", signed_parameters(parameters), parameters)
+        return caller
+
+    def _logged_on(self) -> Caller:
+        if self._caller is None or not is_valid(self.gateway, self._caller.key_id):
+            raise BinanceError(-2015, BAD_KEY, 401)
+        return self._caller
+
+    # --- user data ---
+
+    async def _subscribe(self, _: Parameters) -> Json:
+        return await self._open(self._logged_on())
+
+    async def _subscribe_signed(self, parameters: Parameters) -> Json:
+        return await self._open(await self._prove(parameters))
+
+    async def _open(self, caller: Caller) -> Json:
+        require(caller, Security.READ)
+        if any(known.caller.account == caller.account for known in self._subscriptions.values()):
+            raise BinanceError(-2035, _ALREADY)
+        if len(self._subscriptions) >= MAX_SUBSCRIPTIONS:
+            raise BinanceError(-1003, "Too many subscriptions.", 429)
+        subscription = Subscription(self, self._next_subscription, caller)
+        self._next_subscription += 1
+        self._subscriptions[subscription.number] = subscription
+        try:
+            await subscription.stream.open()
+        except Failure:
+            self._drop(subscription)
+            raise
+        return {"subscriptionId": subscription.number}
+
+    async def _unsubscribe(self, parameters: Parameters) -> Json:
+        number = parameters.optional_integer("subscriptionId")
+        chosen = [each for each in self._subscriptions.values() if number in (None, each.number)]
+        if not chosen:
+            raise BinanceError(-2036, _NOT_SUBSCRIBED)
+        for subscription in chosen:
+            self._terminate(subscription)
+        return {}
+
+    async def _list_subscriptions(self, _: Parameters) -> list[Json]:
+        return [{"subscriptionId": number} for number in self._subscriptions]
+
+    def _terminate(self, subscription: Subscription) -> None:
+        """End a subscription, and say so where it was heard."""
+        self._drop(subscription)
+        event = {"e": "eventStreamTerminated", "E": self._now_ms()}
+        self.send({"subscriptionId": subscription.number, "event": event})
+
+    def _drop(self, subscription: Subscription) -> None:
+        self._subscriptions.pop(subscription.number, None)
+        subscription.stream.close()
+
+    def _end(self) -> None:
+        self._lanes.stop()
+        for subscription in list(self._subscriptions.values()):
+            self._drop(subscription)
+
+    # --- answers ---
+
+    def _tell(self, number: int | str | None, result: Any, used: list[Used], parameters: Parameters) -> None:
+        answer = {"id": number, "status": 200, "result": result}
+        self.send(answer | self._limits(used, parameters))
+
+    def _refuse(
+        self,
+        number: int | str | None,
+        failure: Failure,
+        used: Sequence[Used] = (),
+        parameters: Parameters | None = None,
+    ) -> None:
+        told = describe(failure)
+        error = {"code": told.code, "msg": told.text}
+        answer = {"id": number, "status": told.status, "error": error}
+        self.send(answer | self._limits(used, parameters))
+
+    def _limits(self, used: Sequence[Used], parameters: Parameters | None) -> Json:
+        wanted = None if parameters is None else parameters.raw("returnRateLimits")
+        is_wanted = self._returns_limits if not wanted else wanted != "false"
+        return {"rateLimits": rate_limits(used)} if is_wanted else {}
+
+    def _break(self, asking: Asking) -> None:
+        logger.exception("%s broke", asking.operation.name)
+        self._refuse(asking.number, BinanceError(*_BROKEN))
+
+    def _now_ms(self) -> int:
+        return self.gateway.parts.clock.now_ns() // NS_PER_MS
+
+
+async def _nothing(_: Inquiry) -> None:
+    return None
+
+
+SESSION: Final = Operation("", "", "", Security.NONE, 2, _nothing)
+"""What requests of the session count as."""
+
+_BROKEN: Final = (-1000, "An unknown error occurred while processing the request.", 500)
+
+
+def _is_order(asking: Asking) -> bool:
+    return asking.operation.name == PLACE
+
+
+def _checked_id(number: int | str | None) -> int | str | None:
+    if isinstance(number, str) and len(number) > MAX_ID_LENGTH:
+        raise BinanceError(-1135, "Invalid JSON Request")
+    return number
+
+
+@websocket("/ws-api/v3")
+async def websocket_api(socket: AnySocket) -> None:
+    """Serve the WebSocket API."""
+    await receive_visit(socket, _host, LIMITS)
+
+
+async def _host(visit: Visit) -> None:
+    await ApiSession(visit).converse()
+
+
+HANDLERS: Final = [websocket_api]
