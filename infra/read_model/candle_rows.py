@@ -6,9 +6,11 @@ from typing import Final, NamedTuple, Protocol
 
 import msgspec
 
-from infra.read_model.rows import READ_MODEL_VERSION
 from mockexchange.candles import DAY_MS, HOUR_MS, Candle, Interval
 from mockexchange.messages.orders import Trade
+
+CANDLES_VERSION: Final = 1
+"""Version of the names and encodings of candles; those of another version are deleted and built anew."""
 
 _I = Interval
 
@@ -44,7 +46,7 @@ class CandlePosition(msgspec.Struct, array_like=True, frozen=True):
     checksum: int
     writer: str
     writes: int
-    version: int = READ_MODEL_VERSION
+    version: int = CANDLES_VERSION
 
 
 class CandleKey(NamedTuple):

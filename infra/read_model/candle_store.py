@@ -10,6 +10,7 @@ import msgspec
 from infra.read_model import keys
 from infra.read_model.candle_reader import CandleReader
 from infra.read_model.candle_rows import (
+    CANDLES_VERSION,
     RETENTION_MS,
     CandleKey,
     CandlePosition,
@@ -18,7 +19,7 @@ from infra.read_model.candle_rows import (
     decode_candle_position,
     encode_candle,
 )
-from infra.read_model.rows import READ_MODEL_VERSION, encode
+from infra.read_model.rows import encode
 from infra.read_model.store import PositionMoved
 from infra.read_model.valkey_store import KEYS_AT_ONCE
 from mockexchange.candles import Candle
@@ -69,7 +70,7 @@ class ValkeyCandleStore(CandleReader):
             position = None if stored is None else decode_candle_position(stored)
         except msgspec.DecodeError:
             return None
-        return position if position is not None and position.version == READ_MODEL_VERSION else None
+        return position if position is not None and position.version == CANDLES_VERSION else None
 
     async def wipe(self) -> None:
         """Delete all candles, the position first, so that what is half deleted is never taken for whole."""
