@@ -76,7 +76,7 @@ def _need_of_sell(instrument: Instrument, request: PlaceOrder, market_margin: in
     if request.quote_amount:
         one_step = instrument.quote_amount(request.reference_price, instrument.step_size)
         quantity = -(-request.quote_amount // one_step) * instrument.step_size
-        with_margin = quantity + quantity * market_margin // RATE_ONE
+        with_margin = quantity - (-quantity * market_margin // RATE_ONE)
         most = -(-with_margin // instrument.step_size) * instrument.step_size
     least = instrument.base_amount(quantity)
     return Need(instrument.base, instrument.base_scale, least, instrument.base_amount(most))

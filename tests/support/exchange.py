@@ -10,11 +10,21 @@ from collections.abc import Sequence
 
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.ledger import AccountEvent, Intake, IntakeLimits, Ledger, LedgerLimits, reservation_of
-from mockexchange.ledger.decisions import Decision
+from mockexchange.ledger.decisions import Amending, Decision, Known, PromisedList
+from mockexchange.ledger.identity import Placement
 from mockexchange.matching.book import OrderBook
-from mockexchange.messages.channel import BookCancel
+from mockexchange.messages.channel import BookAmend, BookCancel
 from mockexchange.messages.codec import decode_record, encode
-from mockexchange.messages.commands import Deposit, PlaceOrder, SetBalance, Withdraw
+from mockexchange.messages.commands import (
+    AmendOrder,
+    Deposit,
+    PlaceList,
+    PlaceOrder,
+    Refused,
+    ReplaceOrder,
+    SetBalance,
+    Withdraw,
+)
 from mockexchange.messages.events import (
     SCHEMA_VERSION,
     AccountCreated,
@@ -83,6 +93,43 @@ def market(
     )
 
 
+def conditional(
+    account: int,
+    side: Side,
+    quantity: int,
+    stop_price: int,
+    price: int = 0,
+    *,
+    takes_profit: bool = False,
+    command: str = "",
+    client_id: str = "",
+) -> PlaceOrder:
+    """Return a stop order, or one that takes profit; with a price it is a limit order once it is triggered."""
+    order_type = (
+        (OrderType.TAKE_PROFIT_LIMIT if price else OrderType.TAKE_PROFIT)
+        if takes_profit
+        else (OrderType.STOP_LOSS_LIMIT if price else OrderType.STOP_LOSS)
+    )
+    command = command or (f"c:{client_id}" if client_id else f"g:{order_type}:{side}:{quantity}@{stop_price}/{price}")
+    return PlaceOrder(
+        command,
+        account,
+        "BTC/USDT",
+        side,
+        order_type,
+        TimeInForce.GTC if price else TimeInForce.IOC,
+        False,
+        quantity,
+        price,
+        0,
+        0,
+        client_id,
+        1,
+        FAR_NS,
+        stop_price,
+    )
+
+
 class Shard:
     """One shard: its ledger, its intake, what it promised and did not append, and what books have to hear of it."""
 
@@ -92,14 +139,23 @@ class Shard:
         self.ledger = Ledger(shard, exchange.ledger_limits)
         self.intake = Intake(self.ledger, exchange.intake_limits)
         self.unsent: list[ShardEvent] = []
-        self.deliveries: dict[str, list[OrderReserved | BookCancel]] = {}
+        self.deliveries: dict[str, list[OrderReserved | BookCancel | BookAmend]] = {}
         self.number = 0
 
-    def decide(self, request: PlaceOrder | Deposit | Withdraw | SetBalance) -> Decision:
+    def decide(self, request: Placement | Deposit | Withdraw | SetBalance) -> Decision:
         """Decide, and keep what was promised for the next append."""
         decision = self.intake.decide(request, self.exchange.now_ns)
         if isinstance(decision, OrderReserved | Deposited | Withdrawn | Adjusted):
             self.unsent.append(decision)
+        elif isinstance(decision, PromisedList):
+            self.unsent += decision.legs
+        return decision
+
+    def amend(self, request: AmendOrder) -> Amending | Known | Refused:
+        """Decide, and queue what the book is to hear behind the orders that are queued."""
+        decision = self.intake.amend(request)
+        if isinstance(decision, Amending):
+            self.deliveries.setdefault(decision.symbol, []).append(decision.command)
         return decision
 
     def cancel(self, order: Order | OrderReserved, command_id: str = "cancel") -> None:
@@ -134,7 +190,7 @@ class Shard:
         self.unsent, self.deliveries, self.number = [], {}, 0
         self.fold()
         for symbol, orders in self.ledger.unresolved().items():
-            self.deliveries[symbol] = [reservation_of(order) for order in orders]
+            self.deliveries[symbol] = [*map(reservation_of, orders)]
 
 
 class Exchange:
@@ -215,6 +271,24 @@ class Exchange:
         assert order is not None
         return order
 
+    def place_list(self, first: PlaceOrder, second: PlaceOrder, name: str = "") -> list[Order]:
+        """Take a list the whole way on the first shard, and return what became of its orders."""
+        owner = self.shards[0]
+        decision = owner.decide(PlaceList((first, second), name))
+        assert isinstance(decision, PromisedList), decision
+        self.settle()
+        return owner.ledger.list_orders(first.account, decision.legs[0].order_id)
+
+    def replace(self, place: PlaceOrder, old: Order, *, only_if_open: bool = True) -> Order:
+        """Take a replacement the whole way on the first shard, and return the new order."""
+        owner = self.shards[0]
+        decision = owner.decide(ReplaceOrder(place, old.order_id, "", only_if_open))
+        assert isinstance(decision, OrderReserved), decision
+        self.settle()
+        order = owner.ledger.order(place.account, decision.order_id)
+        assert order is not None
+        return order
+
     def settle(self) -> None:
         """Append, deliver and fold until nothing is on its way."""
         for shard in self.shards:
@@ -233,10 +307,18 @@ class Exchange:
         epoch = self._epoch(shard.shard)
         before = book.applied.get(shard.shard, Applied(0, 0, 0))
         last_order_id, events = before.last_order_id, []
-        for entry in waiting:
+        for entry, following in zip(waiting, [*waiting[1:], None], strict=True):
             if isinstance(entry, BookCancel):
                 events += self._evolve(book, book.cancel(entry, shard.shard))
-            elif entry.order_id > last_order_id:
+            elif isinstance(entry, BookAmend):
+                events += self._evolve(book, book.amend(entry, shard.shard, self.now_ns))
+            elif entry.order_id <= last_order_id:
+                continue
+            elif entry.list_id == entry.order_id:
+                assert isinstance(following, OrderReserved)
+                events += self._evolve(book, book.place_list(entry, following, shard.shard, self.now_ns))
+                last_order_id = following.order_id
+            else:
                 events += self._evolve(book, book.place(entry, shard.shard, self.now_ns))
                 last_order_id = entry.order_id
         shard.number += 1
