@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mockexchange.client.core import ExchangeCore
+from mockexchange.client.refusals import raise_rejection
 from mockexchange.client.requests import MAX_ROWS, Amount, Request, amount_text, body_of, order_body, path_of
 from mockexchange.client.views import read_balances, read_fills, read_order, read_orders
 
@@ -53,7 +54,7 @@ class AccountMethods(ExchangeCore):
         """Place an order. Decimals and strings keep all their digits on the way."""
         if self._is_unsigned:
             body = order_body(symbol, type, side, amount=amount, price=price, params=params)
-            return self._ask(Request("POST", "/orders", body, read=lambda answer: read_order(self, answer)))
+            return self._ask(Request("POST", "/orders", body, read=self._read_placed))
         exact_amount = None if amount is None else amount_text(amount)
         return super().create_order(
             symbol, type, side, exact_amount, None if price is None else amount_text(price), params
@@ -157,6 +158,10 @@ class AccountMethods(ExchangeCore):
     def fetch_health(self) -> Any:
         """Fetch how the parts of the exchange are."""
         return self._ask(Request("GET", "/health"))
+
+    def _read_placed(self, order: Mapping[str, Any]) -> Any:
+        raise_rejection(self.id, order)
+        return read_order(self, order)
 
     def _list_orders(
         self, symbol: str | None, since: int | None, limit: int | None, *, status: str | None, side: str | None = None

@@ -41,6 +41,12 @@ def raise_refusal(name: str, status: int, answer: Any) -> None:
     raise _class_of(status, error)(f"{name} {error.get('message', answer.get('detail', ''))}")
 
 
+def raise_rejection(name: str, order: Mapping[str, Any]) -> None:
+    """Raise the error that an order stands for which the book did not take; return if it took it."""
+    if order["status"] == "rejected":
+        raise _BY_CODE.get(str(order["reason"]), ccxt.InvalidOrder)(f"{name} order {order['id']}: {order['comment']}")
+
+
 def _class_of(status: int, error: Mapping[str, Any]) -> Any:
     code, field = str(error.get("code", "")), error.get("field")
     if code in _BY_CODE:

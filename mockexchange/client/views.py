@@ -36,6 +36,7 @@ def read_order(exchange: Any, order: Mapping[str, Any]) -> Any:
             "postOnly": order["post_only"],
             "side": order["side"],
             "price": order["limit_price"],
+            "triggerPrice": order.get("stop_price"),
             "average": order["average"],
             "amount": order["amount"],
             "filled": order["actual_filled"],
