@@ -14,7 +14,7 @@ from gateway.binance.market_streams import find_stream, unknown_stream
 from gateway.binance.user_streams import UserStream
 from gateway.failures import Failure
 from gateway.streams.channels import Message
-from gateway.streams.connection import POLICY, RESTART
+from gateway.streams.connection import RESTART
 from gateway.streams.visit import AnySocket, Speech, Visit, receive_visit
 
 INVALID: Final = 2
@@ -134,7 +134,7 @@ class StreamSession:
         def send(event: dict[str, Any]) -> None:
             self.hear(Message(token, _encode(event).decode()))
 
-        stream = UserStream(self._gateway, caller, send, self._end_user_stream)
+        stream = UserStream(self._gateway, caller, send, self._connection.close)
         self._names[token] = stream
         try:
             await stream.open(listen_key=token)
@@ -142,9 +142,6 @@ class StreamSession:
             del self._names[token]
             raise
         return True
-
-    def _end_user_stream(self, reason: str) -> None:
-        self._connection.close(POLICY, reason)
 
     def _close(self, name: str) -> None:
         if name not in self._names:

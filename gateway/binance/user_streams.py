@@ -15,6 +15,7 @@ from gateway.failures import NotAvailable
 from gateway.gateway import Gateway
 from gateway.streams.account_feed import AccountEvent, OrderEvent
 from gateway.streams.channels import Leave
+from gateway.streams.connection import POLICY, RESTART
 from mockexchange.candles import NS_PER_MS
 from mockexchange.views import OrderView
 
@@ -32,11 +33,11 @@ _OPEN: Final = frozenset({"new", "partially_filled"})
 class UserStream:
     """Tells the events of an account until it is closed, its key is revoked or events are missing.
 
-    `send` is given each event, `end` is called once with the reason when it ends by itself.
+    `send` is given each event, `end` is called once with a close code and the reason when it ends by itself.
     """
 
     def __init__(
-        self, gateway: Gateway, caller: Caller, send: Callable[[Json], None], end: Callable[[str], None]
+        self, gateway: Gateway, caller: Caller, send: Callable[[Json], None], end: Callable[[int, str], None]
     ) -> None:
         self._gateway = gateway
         self._caller = caller
@@ -69,7 +70,7 @@ class UserStream:
     def lose(self, _name: str, reason: str) -> None:
         """End, since events are missing."""
         self.close()
-        self._end(reason)
+        self._end(RESTART, reason)
 
     def _events_of(self, event: AccountEvent) -> list[Json]:
         now_ms = self._gateway.parts.clock.now_ns() // NS_PER_MS
@@ -122,7 +123,7 @@ class UserStream:
 
     def _finish(self, reason: str) -> None:
         self.close()
-        self._end(reason)
+        self._end(POLICY, reason)
 
 
 LEGS: Final = 2

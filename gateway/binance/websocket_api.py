@@ -36,7 +36,7 @@ from gateway.binance.user_streams import UserStream
 from gateway.failures import Failure
 from gateway.order_desk import Placed
 from gateway.rate_limits import Used
-from gateway.streams.connection import POLICY, RESTART, ConnectionLimits
+from gateway.streams.connection import ConnectionLimits
 from gateway.streams.visit import AnySocket, Visit, receive_visit
 from mockexchange.candles import NS_PER_MS
 
@@ -96,8 +96,8 @@ class Subscription:
         else:
             self._session.send({"subscriptionId": self.number, "event": event})
 
-    def _end(self, reason: str) -> None:
-        self._session.lose(self, reason)
+    def _end(self, code: int, reason: str) -> None:
+        self._session.lose(self, code, reason)
 
 
 class ApiSession:
@@ -135,11 +135,10 @@ class ApiSession:
         """Send a message as JSON."""
         self._connection.send(_encode(message).decode())
 
-    def lose(self, subscription: Subscription, reason: str) -> None:
-        """End a subscription that ended by itself. Where events are missing, the client has to connect again."""
+    def lose(self, subscription: Subscription, code: int, reason: str) -> None:
+        """Close, since a subscription has ended by itself."""
         self._drop(subscription)
-        is_revoked = not is_valid(self.gateway, subscription.caller.key_id)
-        self._connection.close(POLICY if is_revoked else RESTART, reason)
+        self._connection.close(code, reason)
 
     # --- requests ---
 

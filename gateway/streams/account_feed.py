@@ -174,6 +174,11 @@ class AccountFeeds:
         await asyncio.gather(*(opening for _, opening in self._feeds.values()), return_exceptions=True)
         self._feeds.clear()
 
+    @property
+    def are_open(self) -> bool:
+        """Whether there are feeds, and all of them know where they stand."""
+        return bool(self._feeds) and all(opening.done() for _, opening in self._feeds.values())
+
     async def join(self, caller: Caller, reader: AccountReader) -> Leave:
         """Let a reader have all events of the caller's account from now on. Raises Failure.
 
