@@ -198,7 +198,9 @@ class Intake:
         if len(account.open_orders) + len(promises.orders) + new_orders > self.limits.max_open_orders:
             return Refused(RejectReason.TOO_MANY_OPEN_ORDERS, f"limit: {self.limits.max_open_orders}")
         if _needs_price(place) and not place.reference_price:
-            return Refused(RejectReason.NO_PRICE, f"symbol: {place.symbol}")
+            # A mirrored book has prices on both sides unless its outside market is silent.
+            reason = RejectReason.PRICE_STALE if instrument.feed else RejectReason.NO_PRICE
+            return Refused(reason, f"symbol: {place.symbol}")
         return self._hold(account, promises, request, replacement, now_ns)
 
     def _hold(

@@ -45,7 +45,7 @@ class RejectReason(Enum):
     # Orders that exist.
     UNKNOWN_ORDER = "unknown_order", "the order does not exist"
     ORDER_NOT_OPEN = "order_not_open", "the order is not open"
-    # Said by the book.
+    # Said by the book; PRICE_STALE by the shard too, in place of NO_PRICE, where a market is mirrored.
     TOO_LATE = "too_late", "the deadline passed before the order reached the book"
     NOT_REPLACED = "not_replaced", "the order to be replaced was not open"
     PRICE_STALE = "price_stale", "the outside market is silent, its prices are stale"

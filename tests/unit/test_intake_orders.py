@@ -104,7 +104,8 @@ def test_a_market_buy_below_its_value_is_refused() -> None:
 
 def test_a_market_buy_needs_a_price_and_a_market_sell_does_not() -> None:
     exchange = exchange_with(USDT=1000 * USDT, BTC=BTC)
-    assert refuse(exchange, market(1, Side.BUY, 1000))[0] is RejectReason.NO_PRICE
+    assert refuse(exchange, market(1, Side.BUY, 1000))[0] is RejectReason.PRICE_STALE
+    assert refuse(exchange, market(1, Side.BUY, 1000, symbol="ETH/BTC"))[0] is RejectReason.NO_PRICE
     assert reserve(exchange, market(1, Side.SELL, 1000)).hold == 1_000_000
 
 
@@ -131,7 +132,7 @@ MISFITS = [
     (market(1, Side.BUY, quote=USDT - 1), "notional_too_small", "quote_amount: 0.99999999 USDT, minimum 1.00000000"),
     (market(1, Side.BUY, quote=-1), "invalid_amount", "quote_amount: -0.00000001 USDT"),
     (market(1, Side.BUY, quote=MAX_AMOUNT + 1), "invalid_amount", "quote_amount: "),
-    (market(1, Side.SELL, quote=USDT), "no_price", "symbol: BTC/USDT"),
+    (market(1, Side.SELL, quote=USDT), "price_stale", "symbol: BTC/USDT"),
     (market(1, Side.BUY, 1000, quote=USDT, reference=PRICE), "invalid_amount", "quote_amount: only for a market order"),
 ]  # fmt: skip
 
@@ -184,9 +185,9 @@ def test_refusals_keep_their_order_of_precedence() -> None:
     assert [order.index(reason) for reason in seen] == sorted(order.index(reason) for reason in seen)
 
 
-def test_no_price_comes_before_insufficient_funds() -> None:
+def test_a_missing_price_comes_before_insufficient_funds() -> None:
     exchange = exchange_with(USDT=1)
-    assert refuse(exchange, market(1, Side.BUY, 1000))[0] is RejectReason.NO_PRICE
+    assert refuse(exchange, market(1, Side.BUY, 1000))[0] is RejectReason.PRICE_STALE
     priced = market(1, Side.BUY, 1000, reference=PRICE)
     assert refuse(exchange, priced)[0] is RejectReason.INSUFFICIENT_FUNDS
 
