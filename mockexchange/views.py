@@ -102,7 +102,7 @@ class OrderView(msgspec.Struct):
     sequence: int
     stop_price: str | None
     ts_trigger: int | None
-    prevention: str
+    prevention: str = msgspec.field(name="self_trade_prevention")
     list_id: str | None
     list_client_order_id: str | None
     replaces: str | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.dialect import Dialect
-from gateway.native import account, admin, balance, market, orders, overview, system
+from gateway.native import account, admin, balance, market, order_changes, orders, overview, system
 from gateway.native.errors import RESPONSES, write_failure
 
 _HANDLERS = [
@@ -12,6 +12,7 @@ _HANDLERS = [
     *account.HANDLERS,
     *balance.HANDLERS,
     *orders.HANDLERS,
+    *order_changes.HANDLERS,
     *overview.HANDLERS,
     *admin.HANDLERS,
 ]

@@ -83,6 +83,7 @@ _STATUS: Final = {
     RejectReason.UNKNOWN_ORDER: 404,
     RejectReason.ORDER_NOT_OPEN: 409,
     RejectReason.PRICE_STALE: 409,
+    RejectReason.NOT_REPLACED: 409,
 }
 
 _FIELD: Final = {
@@ -102,7 +103,13 @@ _FIELD: Final = {
     RejectReason.USED_MISMATCH: "used",
     RejectReason.UNKNOWN_ORDER: "id",
     RejectReason.ORDER_NOT_OPEN: "id",
+    RejectReason.NOT_REPLACED: "id",
+    RejectReason.INVALID_AMENDMENT: "amount",
+    RejectReason.INVALID_LIST: "orders",
 }
+
+_TOLD_FIELDS: Final = {"stop_price", "list_client_order_id"}
+"""Fields that the detail of a refusal names, where its reason stands for another as well."""
 
 
 class Told(msgspec.Struct):
@@ -156,7 +163,9 @@ def write_failure(failure: Failure | Exception) -> Response[ErrorBody]:
 def _tell_refusal(refusal: CommandRefused) -> Told:
     reason = refusal.reason
     message = f"{reason.text} ({refusal.detail})" if refusal.detail else reason.text
-    return Told(_STATUS.get(reason, 400), ErrorDetail(reason.value, message, _FIELD.get(reason)))
+    told = refusal.detail.partition(":")[0]
+    field = told if told in _TOLD_FIELDS else _FIELD.get(reason)
+    return Told(_STATUS.get(reason, 400), ErrorDetail(reason.value, message, field))
 
 
 def _tell_unavailable(failure: NotAvailable) -> Told:

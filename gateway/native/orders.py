@@ -78,7 +78,7 @@ async def place_order(request: AuthorizedRequest, data: JSONBody[OrderBody]) -> 
     The same `client_order_id` with the same body gives the first answer again; an `Idempotency-Key` does the same for
     orders without one.
     """
-    placed = await gateway_of(request).orders.place(request.user, _asked(data, idempotency_key(request)))
+    placed = await gateway_of(request).orders.place(request.user, asked_order(data, idempotency_key(request)))
     return order_view(placed.order, placed.instrument)
 
 
@@ -107,8 +107,8 @@ async def place_orders(request: AuthorizedRequest, data: JSONBody[list[msgspec.R
 @post("/orders/can_execute", status_code=200, dto=ExactBody, return_dto=None, before_request=may_read)
 async def can_execute(request: AuthorizedRequest, data: JSONBody[OrderBody]) -> Verdict:
     """Say whether the free balance would pay for an order now. Nothing is placed."""
-    asked = _asked(data, "")
-    if asked.limit_price is not None:
+    asked = asked_order(data, "")
+    if asked.limit_price is not None and asked.order_type is OrderType.MARKET:
         asked = msgspec.structs.replace(asked, order_type=OrderType.LIMIT)
     lack = await gateway_of(request).orders.shortfall(request.user, asked)
     return Verdict(not lack, lack or None)
@@ -166,16 +166,17 @@ async def get_order(
 
 @post("/orders/{order_id:str}/cancel", status_code=200, before_request=may_trade, operation_id="cancelOrder")
 async def cancel_order(request: AuthorizedRequest, order_id: FromPath[str]) -> CanceledOrder:
-    """Cancel an open order; the answer also tells what money it gave back."""
+    """Cancel an open order, and the other of its list; the answer also tells what money that gave back."""
     gateway = gateway_of(request)
     order = await gateway.orders.cancel(request.user, parse_order_id(order_id))
     instrument = await gateway.floor.instrument(order.symbol)
-    return CanceledOrder(order_view(order, instrument), _freed(order, instrument))
+    listed = await gateway.orders.order_list(request.user, order.list_id) if order.list_id else []
+    return CanceledOrder(order_view(order, instrument), _freed(order, instrument, listed))
 
 
 @delete("/orders/{order_id:str}", status_code=200, before_request=may_trade, operation_id="deleteOrder")
 async def delete_order(request: AuthorizedRequest, order_id: FromPath[str]) -> OrderView:
-    """Cancel an open order."""
+    """Cancel an open order, and the other of its list."""
     gateway = gateway_of(request)
     order = await gateway.orders.cancel(request.user, parse_order_id(order_id))
     return order_view(order, await gateway.floor.instrument(order.symbol))
@@ -202,7 +203,8 @@ HANDLERS: Final = [
 ]
 
 
-def _asked(body: OrderBody, key: str) -> NewOrder:
+def asked_order(body: OrderBody, key: str) -> NewOrder:
+    """Return the order that a body and an Idempotency-Key ask for."""
     if not key or body.client_order_id:
         return new_order(body)
     return new_order(body, f"i:{check_id('Idempotency-Key', key)}")
@@ -253,12 +255,17 @@ async def _shown(gateway: Gateway, caller: Caller, orders: list[Order], with_his
     return shown
 
 
-def _freed(order: Order, instrument: Instrument) -> dict[str, str]:
-    """Return the money that canceling gave back: what the rest of the order held. Only limit orders rest."""
+def _freed(order: Order, instrument: Instrument, listed: list[Order]) -> dict[str, str]:
+    """Return the money that canceling gave back: what the rest of the order held, or all that its list did.
+
+    A list and an order that is to buy at any price have not traded when they are canceled.
+    """
     rest = order.quantity - order.filled
     is_buy = order.side is Side.BUY
     base = 0 if is_buy else instrument.base_amount(rest)
     quote = instrument.quote_amount(order.price, rest) if is_buy else 0
+    if is_buy and (listed or not order.order_type.has_limit):
+        quote = sum(each.hold for each in listed) or order.hold
     return {
         instrument.base: to_text(base, instrument.base_scale),
         instrument.quote: to_text(quote, instrument.quote_scale),

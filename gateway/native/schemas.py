@@ -3,22 +3,36 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from gateway.native.errors import ErrorDetail
 from gateway.new_orders import NewOrder
 from mockexchange.instruments import Instrument
-from mockexchange.messages.orders import OrderType, Side, TimeInForce
+from mockexchange.messages.orders import OrderType, SelfTradePrevention, Side, TimeInForce
 from mockexchange.money import to_text
 from mockexchange.views import OrderView, TickerView
 
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
-TYPES: Final = {"limit": OrderType.LIMIT, "market": OrderType.MARKET}
+TYPES: Final = {
+    "limit": OrderType.LIMIT,
+    "market": OrderType.MARKET,
+    "stop_loss": OrderType.STOP_LOSS,
+    "stop_loss_limit": OrderType.STOP_LOSS_LIMIT,
+    "take_profit": OrderType.TAKE_PROFIT,
+    "take_profit_limit": OrderType.TAKE_PROFIT_LIMIT,
+}
+PREVENTIONS: Final = {
+    "none": SelfTradePrevention.NONE,
+    "expire_taker": SelfTradePrevention.EXPIRE_TAKER,
+    "expire_maker": SelfTradePrevention.EXPIRE_MAKER,
+    "expire_both": SelfTradePrevention.EXPIRE_BOTH,
+}
 TIMES_IN_FORCE: Final = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
 
 SideName = Literal["buy", "sell"]
+TypeName = Literal["limit", "market", "stop_loss", "stop_loss_limit", "take_profit", "take_profit_limit"]
 StatusName = Literal[
     "open", "new", "partially_filled", "filled", "canceled", "partially_canceled", "rejected",
     "expired", "partially_expired", "partially_rejected",
@@ -26,17 +40,47 @@ StatusName = Literal[
 
 
 class OrderBody(msgspec.Struct):
-    """An order. A limit order has `limit_price`; a market buy has `amount` or `quote_amount`."""
+    """An order. A limit order has `limit_price`; a market order has `amount` or `quote_amount`.
+
+    The other types wait until the symbol's last trade reaches `stop_price`: a `stop_loss` buy or a `take_profit` sell
+    for a rise to it, the other two for a fall. With `_limit` they then are limit orders, else market orders.
+    `self_trade_prevention` says which order expires where this one meets another of its account.
+    """
 
     side: SideName
     symbol: str = "BTC/USDT"
-    type: Literal["limit", "market"] = "market"
+    type: TypeName = "market"
     amount: Decimal | None = None
     quote_amount: Decimal | None = None
     limit_price: Decimal | None = None
     time_in_force: Literal["GTC", "IOC", "FOK"] | None = None
     post_only: bool = False
     client_order_id: str | None = None
+    stop_price: Decimal | None = None
+    self_trade_prevention: Literal["none", "expire_taker", "expire_maker", "expire_both"] = "none"
+
+
+class ReplaceBody(OrderBody):
+    """The order to place; with `only_if_open` nothing is placed where the old one was not canceled by it."""
+
+    only_if_open: bool = True
+
+
+class AmendBody(msgspec.Struct):
+    """The new amount, below the old one and above what is filled, and a new client order id if there is to be one."""
+
+    amount: Decimal
+    client_order_id: str | None = None
+
+
+class ListBody(msgspec.Struct):
+    """Two orders of one symbol, side and amount, of which one cancels the other: one above the market, one below.
+
+    At least one is a stop or take-profit order; the other may be a limit order, which then must rest.
+    """
+
+    orders: Annotated[list[OrderBody], msgspec.Meta(min_length=2, max_length=2)]
+    list_client_order_id: str | None = None
 
 
 class BatchBody(msgspec.Struct):
@@ -157,6 +201,21 @@ class CanceledOrder(msgspec.Struct):
     freed: dict[str, str]
 
 
+class ReplacedOrder(msgspec.Struct):
+    """The order that was placed, and the one in whose place it was to come, as it is now."""
+
+    order: OrderView
+    replaced: OrderView | None
+
+
+class OrderListView(msgspec.Struct):
+    """A list of orders of which one cancels the other."""
+
+    list_id: str
+    list_client_order_id: str | None
+    orders: list[OrderView]
+
+
 class Verdict(msgspec.Struct):
     """Whether an order could be paid for now, and if not, why."""
 
@@ -250,6 +309,8 @@ def new_order(body: OrderBody, command_id: str = "") -> NewOrder:
         body.quote_amount,
         body.client_order_id or "",
         command_id,
+        body.stop_price,
+        PREVENTIONS[body.self_trade_prevention],
     )
 
 

@@ -59,8 +59,16 @@ BAD_ORDERS = [
     ({"type": "market", "limit_price": None, "quote_amount": "10"}, 400, "quote_amount"),
     ({"type": "market", "limit_price": None, "amount": None, "quote_amount": "0"}, 400, "quote_amount"),
     ({"type": "market", "limit_price": None, "amount": None, "quote_amount": "1"}, 400, "amount"),
-    ({"type": "market", "limit_price": None, "amount": None, "quote_amount": "10", "side": "sell"}, 400,
+    ({"stop_price": "60000"}, 400, "stop_price"),
+    ({"type": "stop_loss_limit"}, 400, "stop_price"),
+    ({"type": "stop_loss_limit", "stop_price": "-1"}, 400, "stop_price"),
+    ({"type": "stop_loss_limit", "stop_price": "60000.001"}, 400, "stop_price"),
+    ({"type": "stop_loss_limit", "stop_price": "61000", "post_only": True}, 400, "post_only"),
+    ({"type": "take_profit", "stop_price": "50000"}, 400, "limit_price"),
+    ({"type": "take_profit", "stop_price": "50000", "limit_price": None, "amount": None, "quote_amount": "10"}, 400,
      "quote_amount"),
+    ({"type": "trailing_stop"}, 400, "type"),
+    ({"self_trade_prevention": "decrement"}, 400, "self_trade_prevention"),
 ]  # fmt: skip
 
 
