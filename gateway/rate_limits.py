@@ -6,6 +6,7 @@ ends, and whoever goes on then is banned, each time for twice as long.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -47,10 +48,11 @@ class Used(NamedTuple):
 
 
 class LimitExceeded(Failure):
-    """A client asked too much. A ban ends at `banned_until_s` (0: there is none)."""
+    """A client asked too much, and has `used` so much. A ban ends at `banned_until_s` (0: there is none)."""
 
-    def __init__(self, rule: Rule, retry_after_s: int, banned_until_s: int = 0) -> None:
+    def __init__(self, rule: Rule, retry_after_s: int, banned_until_s: int = 0, used: Sequence[Used] = ()) -> None:
         super().__init__(rule, retry_after_s, banned_until_s)
+        self.used = used
         self.rule = rule
         self.retry_after_s = retry_after_s
         self.banned_until_s = banned_until_s
@@ -88,7 +90,7 @@ class Limiter:
         used = [Used(rule, total) for (rule, _), total in zip(rules, totals, strict=True)]
         for rule, total in used:
             if total > rule.limit:
-                raise await self._strike(rule, address, now_s)
+                raise await self._strike(rule, address, now_s, used)
         return used
 
     async def count_orders(self, account: int, orders: int) -> list[Used]:
@@ -101,21 +103,21 @@ class Limiter:
         used = [Used(rule, total) for rule, total in zip(rules, totals, strict=True)]
         for rule, total in used:
             if orders and total > rule.limit:
-                raise LimitExceeded(rule, _until_next(rule, now_s))
+                raise LimitExceeded(rule, _until_next(rule, now_s), used=used)
         return used
 
     def _now_s(self) -> int:
         return self._clock.now_ns() // NS_PER_S
 
-    async def _strike(self, rule: Rule, address: str, now_s: int) -> LimitExceeded:
+    async def _strike(self, rule: Rule, address: str, now_s: int, used: Sequence[Used] = ()) -> LimitExceeded:
         """Take note of a request that was too much; return what is said to it."""
         strikes = await self._add_one(f"strikes:{now_s // STRIKES_WINDOW_S}:{address}", STRIKES_WINDOW_S)
         if strikes % STRIKES_BEFORE_BAN == 0:
             await self._ban(address, now_s)
         until_s = self._bans.get(address, 0)
         if until_s > now_s:
-            return LimitExceeded(rule, until_s - now_s, until_s)
-        return LimitExceeded(rule, _until_next(rule, now_s))
+            return LimitExceeded(rule, until_s - now_s, until_s, used)
+        return LimitExceeded(rule, _until_next(rule, now_s), used=used)
 
     async def _ban(self, address: str, now_s: int) -> None:
         bans = await self._add_one(f"bans:{address}", LONGEST_BAN_S)

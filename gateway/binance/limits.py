@@ -78,7 +78,7 @@ OPERATIONS: Final = [
 
 
 def _too_many(exceeded: LimitExceeded) -> BinanceError:
-    headers = {"Retry-After": str(exceeded.retry_after_s)}
+    headers = _headers(exceeded)
     if exceeded.banned_until_s:
         return BinanceError(
             -1003,
@@ -102,4 +102,8 @@ def _too_many(exceeded: LimitExceeded) -> BinanceError:
 def _too_many_orders(exceeded: LimitExceeded) -> BinanceError:
     interval, number = _INTERVALS[exceeded.rule.seconds]
     text = f"Too many new orders; current limit is {exceeded.rule.limit} orders per {number} {interval}."
-    return BinanceError(-1015, text, TOO_MANY, {"Retry-After": str(exceeded.retry_after_s)})
+    return BinanceError(-1015, text, TOO_MANY, _headers(exceeded))
+
+
+def _headers(exceeded: LimitExceeded) -> dict[str, str]:
+    return {"Retry-After": str(exceeded.retry_after_s)} | headers_of(exceeded.used)

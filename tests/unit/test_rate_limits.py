@@ -164,6 +164,7 @@ async def test_a_client_sees_what_it_used_and_is_told_when_to_come_back(api: Api
         "Please use WebSocket Streams for live updates to avoid polling the API.",
     }
     assert 0 < int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["x-mbx-used-weight"] == "101"
     statuses = [(await api.http.get("/api/v3/ping")).status_code for _ in range(STRIKES_BEFORE_BAN)]
     assert statuses[:-2] == [429] * (STRIKES_BEFORE_BAN - 2)
     assert statuses[-2:] == [418, 418]
