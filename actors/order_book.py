@@ -68,8 +68,8 @@ from mockexchange.registry import Registry
 
 Answer = TypeVar("Answer")
 
-MAX_EVENTS: Final = 4_000
-"""Events in one record; at up to 100 bytes each they stay below the bound of a record."""
+MAX_EVENTS: Final = 3_000
+"""Events after which a record is full. With those of one more step, up to three for each fill, it stays below its bound."""
 
 MAX_QUEUE: Final = 1_000
 MAX_PENDING_UPDATES: Final = 5_000
