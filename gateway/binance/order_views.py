@@ -214,6 +214,8 @@ def amended_object(order: Order, instrument: Instrument, before: str) -> Json:
 def amendment_objects(order: Order, steps: Sequence[OrderStep], instrument: Instrument) -> list[Json]:
     """Show the amendments among the steps of an order, oldest first."""
     amending = [(ordinal, step) for ordinal, step in enumerate(steps, start=1) if step.amended_from]
+    if not amending:
+        return []
     # What an amendment made of the order is what the next one found, and the last one left it as it is.
     after = [(step.amended_from, step.amended_client_order_id) for _, step in amending[1:]]
     after.append((order.quantity, order.client_order_id))

@@ -64,7 +64,7 @@ def execution_report(told: AccountOrder, fill: FillView | None, time_ms: int) ->
     execution = "TRADE" if fill is not None else "REPLACED" if is_amendment else _ENDINGS.get(status, "NEW")
     is_canceled = execution == CANCELED
     # The order is shown as the whole record left it; what triggers it may come after this step.
-    is_triggered = order.ts_trigger is not None and (change.number > 1 or order.stop_price is None)
+    is_triggered = order.ts_trigger is not None and change.number > 1
     report: Json = {
         "e": "executionReport",
         "E": time_ms,
