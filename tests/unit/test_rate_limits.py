@@ -11,6 +11,7 @@ import pytest
 from gateway.counters import AWAY_S, OwnCounters, SharedCounters
 from gateway.rate_limits import STRIKES_BEFORE_BAN, Limiter, LimitExceeded, RateLimits
 from infra.ports import Count, CountersUnavailable
+from infra.wall_clock import WallClock
 from tests.support.binance_api import BinanceApi
 from tests.support.local_exchange import Api, with_exchange
 from tests.support.manual_clock import ManualClock, settle
@@ -150,7 +151,20 @@ async def test_a_limit_of_zero_is_none() -> None:
     assert store.batches == []
 
 
-@with_exchange(limits=RateLimits(weight_per_minute=100))
+class FreshMinute(WallClock):
+    """A clock whose minute begins when it is first read, so that no window ends in the middle of a test."""
+
+    def __init__(self) -> None:
+        self._late_ns: int | None = None
+
+    def now_ns(self) -> int:
+        now_ns = super().now_ns()
+        if self._late_ns is None:
+            self._late_ns = now_ns % (300 * 10**9)
+        return now_ns - self._late_ns
+
+
+@with_exchange(limits=RateLimits(weight_per_minute=100), clock=FreshMinute())
 async def test_a_client_sees_what_it_used_and_is_told_when_to_come_back(api: Api) -> None:
     answer = await api.http.get("/api/v3/exchangeInfo")
     assert (answer.headers["x-mbx-used-weight"], answer.headers["x-mbx-used-weight-1m"]) == ("20", "20")
