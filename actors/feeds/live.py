@@ -22,7 +22,7 @@ from actors.feeds.source import MarketSource, Tick
 from actors.feeds.venue import Quiet, Venue, VenueSettings
 from actors.feeds.venue_rules import Unlistable, instrument_of, is_spot
 from infra.ports import Clock, PeerLost
-from mockexchange.instruments import ASSET_PATTERN, Instrument, ListingError
+from mockexchange.instruments import ASSET_PATTERN, Instrument
 from mockexchange.messages.market import MarketUpdate
 
 _log: Final = logging.getLogger(__name__)
@@ -160,8 +160,9 @@ class LiveSource(MarketSource):
                     raise Unlistable("the venue has no such spot market")
                 last = tickers.get(symbol, {}).get("last")
                 wanted = instrument_of(market, venue.precision_mode, last)
-            except (Unlistable, ListingError) as error:
-                self._problems[symbol] = str(error)
+            except (ValueError, ArithmeticError, LookupError, TypeError) as error:
+                # Unlistable and ListingError say why; the others come of rules that are garbage.
+                self._problems[symbol] = str(error) or type(error).__name__
                 continue
             await self._list(wanted if listed is None else msgspec.structs.replace(listed, feed=True), clock)
 
@@ -207,6 +208,9 @@ class LiveSource(MarketSource):
     async def _follow_book(self, venue: Venue, clock: Clock, symbol: str) -> None:
         if venue.can_watch("OrderBook"):
             await self._forever(clock, symbol, lambda: self._watch_book(venue, clock, symbol))
+        if not venue.can_fetch("OrderBook"):
+            self._problems[symbol] = "the venue shows no order book"
+            return
         await self._forever(clock, symbol, lambda: self._poll_book(venue, clock, symbol))
 
     async def _follow_trades(self, venue: Venue, clock: Clock, symbol: str) -> None:

@@ -7,13 +7,18 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import ccxt
 import pytest
 
 from actors.feeds import backoff, live
 from actors.feeds.depth import OutsideDepth
 from actors.feeds.live import LiveSource
 from actors.feeds.shell import FeedShell
+from actors.feeds.venue import Venue as OpenVenue
 from actors.feeds.venue import VenueSettings
+from actors.feeds.venue_rules import DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE
+from infra.ports import PeerLost
+from infra.setting_values import parse_feed
 from infra.wall_clock import WallClock
 from mockexchange.instruments import Instrument
 from mockexchange.messages.codec import decode_feed_message
@@ -155,6 +160,44 @@ async def test_a_symbol_that_the_venue_does_not_have_is_named_and_stops_no_other
         await followed.becomes_known()
         problems = followed.shell.status()["problems"]
     assert problems == {"NO/USDT": "the venue has no such spot market"}
+
+
+async def test_rules_that_are_garbage_and_a_busy_directory_stop_no_other_symbol(
+    venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venue.markets[1]["filters"][0]["tickSize"] = "0.0000000001"
+    tries = 0
+    list_at_once = Followed.list
+
+    async def list_later(followed: Followed, instrument: Instrument) -> str:
+        nonlocal tries
+        tries += 1
+        if tries < 3:
+            raise PeerLost("the directory is recovering")
+        return "quote: refused" if instrument.base == "SHIB" else await list_at_once(followed, instrument)
+
+    monkeypatch.setattr(Followed, "list", list_later)
+    async with following(venue, symbols=("ETH/USDT", "BTC/USDT", "SHIB/USDT")) as followed:
+        await followed.becomes_known()
+        await eventually(lambda: "SHIB/USDT" in followed.source.status()["problems"])
+        assert followed.source.status()["problems"] == {
+            "ETH/USDT": "its prices have 10 decimals",
+            "SHIB/USDT": "quote: refused",
+        }
+        assert followed.source.symbols == {"BTC/USDT"}
+
+
+async def test_every_exchange_of_ccxt_can_be_opened() -> None:
+    bookless, opened = [], []
+    for exchange in sorted(ccxt.exchanges):
+        assert parse_feed(f"ccxt:{exchange}").venue == exchange
+        venue = OpenVenue(VenueSettings(exchange, {"proxyUrl": None}))
+        if not (venue.can_watch("OrderBook") or venue.can_fetch("OrderBook")):
+            bookless.append(exchange)
+        assert venue.precision_mode in {DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SIZE}
+        opened.append(venue)
+    await asyncio.gather(*(venue.close() for venue in opened))
+    assert len(bookless) < 5
 
 
 async def test_an_instrument_listed_while_the_feed_runs_is_followed(venue: Venue) -> None:
