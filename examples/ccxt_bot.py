@@ -31,7 +31,9 @@ def connect() -> ccxt.binance:
 
 def trade_once(exchange: ccxt.binance, symbol: str, cost: float) -> str:
     """Compare the price with its average and trade for about `cost`; return what was done."""
-    last = exchange.fetch_ticker(symbol)["last"]
+    ticker = exchange.fetch_ticker(symbol)
+    # A symbol that has not traded yet has a book, but no last price.
+    last = ticker["last"] or ticker["ask"]
     closes = [candle[4] for candle in exchange.fetch_ohlcv(symbol, "1m", limit=20)]
     average = sum(closes) / len(closes) if closes else last
     side = "buy" if last <= average else "sell"

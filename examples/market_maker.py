@@ -65,8 +65,8 @@ async def run(options: argparse.Namespace) -> None:
     try:
         await exchange.load_markets()
         maker = MarketMaker(exchange, options.symbol, options.spread, options.cost)
-        last = (await exchange.fetch_ticker(options.symbol))["last"]
-        amount = exchange.amount_to_precision(options.symbol, 2 * options.cost / last)
+        ask = (await exchange.fetch_ticker(options.symbol))["ask"]
+        amount = exchange.amount_to_precision(options.symbol, 2 * options.cost / ask)
         await exchange.create_order(options.symbol, "market", "buy", amount)
         done = 0
         while not options.rounds or done < options.rounds:

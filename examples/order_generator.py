@@ -66,7 +66,10 @@ class Generator:
     def place(self, symbol: str) -> str:
         """Place a random order; return what became of it."""
         side = self.draw_side()
-        last = self.exchange.fetch_ticker(symbol)["last"]
+        ticker = self.exchange.fetch_ticker(symbol)
+        last = ticker["last"] or ticker["ask"]
+        if not last:
+            return f"{side} {symbol}: there is no price"
         kind = self.draw.choice(self.options.trading_types.split(","))
         price = last * self.draw.gauss(1, 0.0005) if kind == "limit" else None
         worth = self.worth_of_buy() if side == "buy" else self.worth_of_sell(symbol, last)

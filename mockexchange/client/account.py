@@ -111,6 +111,18 @@ class AccountMethods(ExchangeCore):
             return super().fetch_open_orders(symbol, since, limit, params)
         return self._list_orders(symbol, since, limit, status="open")
 
+    def fetch_closed_orders(
+        self,
+        symbol: str | None = None,
+        since: int | None = None,
+        limit: int | None = None,
+        params: Mapping[str, Any] = {},
+    ) -> Any:
+        """Fetch filled orders; without a symbol the newest 500 at most."""
+        if symbol is not None and not self._is_unsigned:
+            return super().fetch_closed_orders(symbol, since, limit, params)
+        return self._list_orders(symbol, since, limit, status="filled")
+
     def cancel_order(self, id: str, symbol: str | None = None, params: Mapping[str, Any] = {}) -> Any:
         """Cancel an open order; the symbol may be left out."""
         if symbol is not None and not self._is_unsigned:

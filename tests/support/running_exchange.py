@@ -46,11 +46,11 @@ class RunningExchange:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("MOCKX_")}
         return inherited | {"PYTHONPATH": os.getcwd()} | self.variables
 
-    def start(self) -> None:
-        """Start it and wait until it says that it is ready."""
+    def start(self, *words: str) -> None:
+        """Start it, with options of `mockx up`, and wait until it says that it is ready."""
         self.lines, self._heard = [], 0
         self._process = subprocess.Popen(
-            [*MOCKX, "up"], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [*MOCKX, "up", *words], env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -210,6 +210,8 @@ def test_methods_that_ccxt_demands_a_symbol_for_work_without(wire):
     assert (order["timestamp"], order["datetime"]) == (1_700_000_000_000, "2023-11-14T22:13:20.000Z")
     assert (order["clientOrderId"], order["timeInForce"], order["postOnly"]) == ("mine", "GTC", False)
     assert order["fee"] == {"cost": 0.000004, "currency": "BTC"}
+    wire.call("fetch_closed_orders")
+    assert wire.last == ("GET", "/orders?status=filled&limit=500", None)
     wire.answer = ORDER
     assert wire.call("fetch_order", "1024")["id"] == "1024"
     assert wire.last == ("GET", "/orders/1024", None)
