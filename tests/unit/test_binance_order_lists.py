@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from tests.support.binance_api import BinanceApi
+from tests.support.eventually import eventually
 from tests.support.local_exchange import Api, with_exchange
 
 OCO = "/api/v3/orderList/oco"
@@ -108,9 +108,7 @@ async def test_the_other_order_expires_when_one_trades(api: Api) -> None:
     first, second = (await bot.post(OCO, **SELL | {"abovePrice": "60500"}))["orders"]
     api.exchange.feeds["BTC/USDT"].show([(6_060_000, 100_000)], [(6_070_000, 100_000)])
     ids = [{"symbol": "BTCUSDT", "orderId": leg["orderId"]} for leg in (first, second)]
-    async with asyncio.timeout(10):
-        while (await bot.get("/api/v3/order", **ids[0]))["status"] == "NEW":
-            await asyncio.sleep(0)
+    await eventually(lambda: bool(api.exchange.bus.payloads("account.1.fills")))
     assert [(await bot.get("/api/v3/order", **leg))["status"] for leg in ids] == ["FILLED", "EXPIRED"]
     trade = (await bot.get("/api/v3/myTrades", symbol="BTCUSDT"))[0]
     assert (trade["orderListId"], trade["orderId"]) == (first["orderId"], first["orderId"])
