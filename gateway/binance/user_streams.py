@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from itertools import count
 from typing import Any, Final
 
 import msgspec
@@ -20,7 +21,9 @@ from mockexchange.candles import NS_PER_MS
 from mockexchange.views import OrderView
 
 CHECK_S: Final = 2.0
-LISTEN_KEY_CHECK_S: Final = 10.0
+LISTEN_KEY_EVERY: Final = 5
+"""At every so many checks of its API key a listen key is looked up, too."""
+
 REVOKED: Final = "the API key was revoked"
 EXPIRED: Final = "the listen key has expired"
 
@@ -51,8 +54,7 @@ class UserStream:
     async def open(self, *, listen_key: str = "") -> None:
         """Begin; whatever happens after this returned is told. Raises Failure."""
         self._leave = await self._gateway.streams.accounts.join(self._caller, self)
-        check = self._check_listen_key(listen_key) if listen_key else self._check_key()
-        self._checking = asyncio.create_task(check, name="check a user data stream")
+        self._checking = asyncio.create_task(self._check(listen_key), name="check a user data stream")
 
     def close(self) -> None:
         """Tell nothing any more."""
@@ -99,20 +101,17 @@ class UserStream:
             del self._lists[order.list_id]
         return list_status(list(legs.values()), now_ms)
 
-    async def _check_key(self) -> None:
-        while is_valid(self._gateway, self._caller.key_id):
+    async def _check(self, listen_key: str) -> None:
+        for number in count():
+            if not is_valid(self._gateway, self._caller.key_id):
+                self._finish(REVOKED)
+                return
+            if listen_key and number % LISTEN_KEY_EVERY == 0 and not await self._is_alive(listen_key):
+                now_ms = self._gateway.parts.clock.now_ns() // NS_PER_MS
+                self._send({"e": "listenKeyExpired", "E": now_ms, "listenKey": listen_key})
+                self._finish(EXPIRED)
+                return
             await self._gateway.parts.clock.sleep(CHECK_S)
-        self._finish(REVOKED)
-
-    async def _check_listen_key(self, token: str) -> None:
-        while await self._is_alive(token):
-            await self._gateway.parts.clock.sleep(LISTEN_KEY_CHECK_S)
-        if is_valid(self._gateway, self._caller.key_id):
-            now_ms = self._gateway.parts.clock.now_ns() // NS_PER_MS
-            self._send({"e": "listenKeyExpired", "E": now_ms, "listenKey": token})
-            self._finish(EXPIRED)
-        else:
-            self._finish(REVOKED)
 
     async def _is_alive(self, token: str) -> bool:
         try:

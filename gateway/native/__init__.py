@@ -5,6 +5,7 @@ from __future__ import annotations
 from gateway.dialect import Dialect
 from gateway.native import account, admin, balance, market, order_changes, orders, overview, system
 from gateway.native.errors import RESPONSES, write_failure
+from gateway.native.stream import SPEECH
 
 _HANDLERS = [
     *system.HANDLERS,
@@ -19,4 +20,4 @@ _HANDLERS = [
 for _handler in _HANDLERS:
     _handler.responses = RESPONSES
 
-DIALECT = Dialect(name="native", handlers=_HANDLERS, write_failure=write_failure)
+DIALECT = Dialect(name="native", handlers=_HANDLERS, write_failure=write_failure, speech=SPEECH)

@@ -38,10 +38,14 @@ class Reader(Protocol):
 
 
 class Channel:
-    """A stream with readers. With `keeps_last` a new reader gets the last message at once."""
+    """A stream with readers. With `keeps_last` a new reader gets the last message at once.
+
+    `snapshot` returns what all messages until now have made, where the stream has such a thing.
+    """
 
     def __init__(self, name: str, *, keeps_last: bool = False) -> None:
         self.name = name
+        self.snapshot: Callable[[], str] | None = None
         self.readers: dict[Reader, None] = {}
         self._keeps_last = keeps_last
         self._last: Message | None = None
@@ -80,7 +84,7 @@ class Channels:
         """Return how many channels are open."""
         return len(self._open)
 
-    async def join(self, name: str, opener: Opener, reader: Reader, *, keeps_last: bool = False) -> None:
+    async def join(self, name: str, opener: Opener, reader: Reader, *, keeps_last: bool = False) -> Channel:
         """Let a reader have all messages of a channel from now on; returns when the channel is open."""
         entry = self._open.get(name)
         if entry is None:
@@ -88,7 +92,7 @@ class Channels:
             entry = self._open[name] = (channel, asyncio.ensure_future(opener(channel)))
         channel, opening = entry
         if reader in channel.readers:
-            return
+            return channel
         channel.greet(reader)
         channel.readers[reader] = None
         try:
@@ -96,6 +100,7 @@ class Channels:
         except BaseException:
             self.leave(name, reader)
             raise
+        return channel
 
     def leave(self, name: str, reader: Reader) -> None:
         """Send a reader nothing more of a channel."""

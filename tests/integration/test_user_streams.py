@@ -74,7 +74,7 @@ async def test_each_execution_is_told_as_it_was(at: StreamSite) -> None:
     async with at.talk(f"/stream?streams={await listen_key(at)}") as talk:
         await opened(at)
         order = await at.api.place(200, type="limit", amount="1.5", limit_price="60001.00", time_in_force="IOC")
-        reports = []
+        reports: list[dict[str, Any]] = []
         while not reports or reports[-1]["x"] != "TRADE" or reports[-1]["X"] != "FILLED":
             message = await talk.hear()
             if message["data"]["e"] == "executionReport":

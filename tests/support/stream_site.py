@@ -82,6 +82,8 @@ class StreamSite:
         self._serving = asyncio.create_task(self._server.serve(sockets=[shared_socket("127.0.0.1", self.port)]))
         assert await self._server.is_ready(self._serving)
         await eventually(lambda: bool(self.gateway.floor.registry.accounts))
+        for feed in self.exchange.feeds.values():
+            feed.tick()
 
     async def stop(self) -> None:
         self._server.should_exit = True
