@@ -14,7 +14,7 @@ from mockexchange.matching import BookLimits, OrderBook
 from mockexchange.messages.channel import BookCancel
 from mockexchange.messages.events import OrderReserved
 from mockexchange.messages.market import DepthSnapshot, DepthUpdate
-from mockexchange.messages.orders import Side, TimeInForce
+from mockexchange.messages.orders import OrderType, Side, TimeInForce
 from tests.support.naive_book import NaiveBook
 from tests.support.orders import MIRRORED, PLAIN, OrderMaker
 
@@ -33,6 +33,7 @@ def main() -> None:
     _print_rate("matching limit orders, one fill each", ORDERS, _matching_rate(ORDERS))
     _print_rate("cancels", ORDERS, _cancel_rate(resting))
     mixed = _mixed_orders(ORDERS)
+    _print_rate("stop orders, all due at once", OPEN_ORDERS, _trigger_rate(OPEN_ORDERS))
     _print_rate("mixed orders", ORDERS, _timed(lambda: _place_all(OrderBook(PLAIN), mixed)))
     _print_rate("updates of 20 levels, 20,000 orders open", UPDATES, _update_rate())
     _print_rate("depth of 100 levels, 20,000 orders open", UPDATES, _depth_rate())
@@ -89,6 +90,24 @@ def _cancel_rate(orders: list[OrderReserved]) -> float:
                 book.evolve(event)
 
     return _timed(cancel_all)
+
+
+def _trigger_rate(count: int) -> float:
+    """Return the seconds that stop orders need which one price makes due and which then fill."""
+    book, maker = OrderBook(PLAIN), OrderMaker()
+    kind = OrderType.STOP_LOSS
+    _place_all(book, [maker.make(Side.SELL, 10, order_type=kind, stop_price=MIDDLE - n) for n in range(count)])
+    for event in book.override(MIDDLE - count, 10 * count, 0):
+        book.evolve(event)
+
+    def trigger_all() -> None:
+        while events := book.uncross():
+            for event in events:
+                book.evolve(event)
+
+    seconds = _timed(trigger_all)
+    assert not book.open_orders
+    return seconds
 
 
 def _mirrored_book() -> OrderBook:
