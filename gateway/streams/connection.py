@@ -61,6 +61,7 @@ class Connection:
         self._queued_bytes = 0
         self._something = asyncio.Event()
         self._closing: tuple[int, str] | None = None
+        self._is_gone = False
         self._writing: asyncio.Task[None] | None = None
         self._allowance = float(limits.burst)
         self._allowed_at = clock.monotonic()
@@ -98,6 +99,7 @@ class Connection:
         while self._closing is None:
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
+                self._is_gone = True
                 return None
             if message["type"] == "websocket.receive":
                 if self._is_too_fast():
@@ -125,7 +127,7 @@ class Connection:
             self._writing.cancel()
             await asyncio.gather(reading, self._writing, return_exceptions=True)
             self._end()
-        if self._closing is not None:
+        if self._closing is not None and not self._is_gone:
             await self._say_goodbye(*self._closing)
 
     async def _read(self, converse: Callable[[Connection], Awaitable[None]]) -> None:
