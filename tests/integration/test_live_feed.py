@@ -264,7 +264,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("garbage", GARBAGE)
 async def test_garbage_in_the_streams_ends_nothing(venue: Venue, garbage: str) -> None:
-    async with following(venue) as followed:
+    async with following(venue, silence_s=5.0) as followed:
         await followed.becomes_known()
         await is_subscribed(venue, "btcusdt@depth", "btcusdt@trade")
         await venue.send_text("BTCUSDT", "depth", garbage)
@@ -330,17 +330,17 @@ async def test_a_silent_venue_makes_the_market_unknown_until_it_speaks_again(ven
 
 
 async def test_a_quiet_symbol_is_not_silent(venue: Venue) -> None:
-    async with following(venue) as followed:
+    async with following(venue, silence_s=3.0) as followed:
         await followed.becomes_known()
         asked = venue.requests["depth"]
-        await eventually(lambda: venue.requests["depth"] >= asked + 4)
+        await eventually(lambda: venue.requests["depth"] >= asked + 2)
         assert not any(isinstance(update, MarketSilent) for update in followed.updates())
         assert "silences" not in followed.source.status()
 
 
 @pytest.mark.parametrize("mode", MODES)
 async def test_the_trouble_of_one_symbol_stops_no_other(venue: Venue, mode: str) -> None:
-    async with following(venue, mode=mode, symbols=("BTC/USDT", "ETH/USDT")) as followed:
+    async with following(venue, mode=mode, silence_s=2.0, symbols=("BTC/USDT", "ETH/USDT")) as followed:
         await followed.becomes_known("BTC/USDT")
         await followed.becomes_known("ETH/USDT")
         await venue.change("ETHUSDT", bids={"3000.3": "1"})
