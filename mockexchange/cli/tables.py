@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from datetime import UTC, datetime
+from typing import Any, Final
 
 from rich.console import Console
 from rich.table import Table
+
+_TIMES: Final = {"time", "open_time"}
 
 
 def show(console: Console, answer: Any, *, is_json: bool, columns: Sequence[str] = ()) -> None:
@@ -39,8 +42,15 @@ def _table(rows: list[dict[str, Any]], columns: Sequence[str]) -> Table:
     for name in names:
         table.add_column(name, overflow="fold")
     for row in rows:
-        table.add_row(*(_text(row.get(name)) for name in names))
+        table.add_row(*(_cell(name, row.get(name)) for name in names))
     return table
+
+
+def _cell(name: str, value: Any) -> str:
+    """Return a value as people read it: times come in milliseconds."""
+    if name in _TIMES and isinstance(value, int):
+        return datetime.fromtimestamp(value / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return _text(value)
 
 
 def _lines(value: Any, indent: str = "") -> list[str]:

@@ -14,9 +14,9 @@ STATUSES: Final = (
     "expired", "partially_expired", "partially_rejected",
 )  # fmt: skip
 ORDER_COLUMNS: Final = ("id", "symbol", "side", "type", "amount", "limit_price", "status", "actual_filled", "average")
-FILL_COLUMNS: Final = ("trade_id", "order_id", "symbol", "side", "price", "amount", "fee", "fee_currency", "liquidity")
+FILL_COLUMNS: Final = ("time", "trade_id", "order_id", "symbol", "side", "price", "amount", "fee", "fee_currency")
 TICKER_COLUMNS: Final = ("symbol", "price", "bid", "ask", "bid_volume", "ask_volume", "stale", "overridden")
-CANDLE_COLUMNS: Final = ("time", "open", "high", "low", "close", "volume")
+CANDLE_COLUMNS: Final = ("open_time", "open", "high", "low", "close", "volume")
 
 
 class Ask(NamedTuple):
