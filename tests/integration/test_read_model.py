@@ -299,6 +299,26 @@ async def test_fills_page_by_their_number_and_by_symbol(valkey: Valkey) -> None:
     assert await reader.fills(2) == ([], 0)
 
 
+async def test_rows_are_read_by_their_place_the_oldest_first(valkey: Valkey) -> None:
+    orders = (await _many_orders(valkey, 100))[::-1]
+    rows = Rows()
+    fills = [Fill(number, 1_024, 1, "ETH/BTC", Side.BUY, 100, 1, 1, 100, 0, False, 5) for number in range(1, 31)]
+    for number, fill in enumerate(fills):
+        rows.add_fill(number * 3, fill)
+    await ValkeyHistoryStore(valkey).write(rows, Position(1, 1), Position(2, 2))
+    reader = HistoryReader(valkey)
+    of_symbol = [order for order in orders if order.symbol == "ETH/BTC"]
+    assert await reader.order_count(1, "") == 100
+    assert await reader.order_count(1, "ETH/BTC") == len(of_symbol)
+    assert await reader.orders_at(1, "", 10, 35) == orders[10:35]
+    assert await reader.orders_at(1, "ETH/BTC", 0, 5) == of_symbol[:5]
+    assert await reader.orders_at(1, "", 90, 200) == orders[90:]
+    assert await reader.orders_at(1, "", 100, 200) == []
+    assert await reader.fill_count(1, "ETH/BTC") == 30
+    assert await reader.fills_at(1, "ETH/BTC", 7, 9) == fills[7:9]
+    assert (await reader.fill_count(2, ""), await reader.fills_at(2, "", 0, 9)) == (0, [])
+
+
 async def test_the_tape_is_bounded_and_holds_trades_and_prints_in_order(valkey: Valkey) -> None:
     def trade(trade_id: int, *, is_outside: bool) -> Trade:
         return Trade(trade_id, "BTC/USDT", 100, 1, Side.BUY, 5, is_outside)
