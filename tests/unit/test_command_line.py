@@ -136,6 +136,11 @@ def test_restoring_what_is_no_backup_is_one_line(mockx, tmp_path):
     [
         ({}, '"type": "market", "amount": "0.001"'),
         ({"MOCKX_SYMBOLS": "XRP/USDT"}, '"symbol": "XRP/USDT", "side": "buy", "type": "market", "amount": "100"'),
+        (
+            {"MOCKX_FEED": "ccxt:kraken", "MOCKX_FEED_QUOTE": "EUR"},
+            '"symbol": "BTC/EUR", "side": "buy", "type": "market"',
+        ),
+        ({"MOCKX_FEED": "ccxt:kraken"}, "kraken through ccxt: up to 25 symbols in USDT"),
         ({"MOCKX_FEED": "none"}, '"type": "limit", "amount": "0.001", "limit_price": "60000.00"'),
     ],
 )

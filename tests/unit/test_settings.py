@@ -1,3 +1,4 @@
+import json
 import os
 import re
 from decimal import Decimal
@@ -84,6 +85,7 @@ WRONG = {
     "MOCKX_LIMIT_REQUESTS_PER_5_MINUTES": ["-1"],
     "MOCKX_LIMIT_ORDERS_PER_10_SECONDS": ["-1"],
     "MOCKX_LIMIT_ORDERS_PER_DAY": ["1.5"],
+    "MOCKX_MAX_STREAMS": ["0", "many"],
     "MOCKX_ORDER_TIMEOUT_SECONDS": ["0", "61", "nan"],
     "MOCKX_BOOK_IDLE_SECONDS": ["0", "-5"],
     "MOCKX_JOURNAL_SYNC": ["never", "0", "-1", "1.5", "100000"],
@@ -260,3 +262,28 @@ def test_a_child_gets_exactly_the_resolved_settings(monkeypatch, tmp_path):
     Path("mockexchange.toml").write_text("gateway_port = 1\nnats_url = 'nats://other'\n")
     assert load_settings() == resolved
     assert resolved.data_dir == tmp_path / "here"
+
+
+def test_a_real_exchange_finds_its_symbols_unless_they_are_named(monkeypatch):
+    monkeypatch.setenv("MOCKX_FEED", "ccxt:kraken")
+    found = load_settings()
+    assert (found.symbols, found.fed_symbols, found.feed_source.venue) == ((), frozenset(), "kraken")
+    monkeypatch.setenv("MOCKX_SYMBOLS", "BTC/USD")
+    named = load_settings()
+    assert named.fed_symbols == {"BTC/USD"}
+
+
+def test_what_ccxt_is_constructed_with_may_be_a_table_and_reaches_child_processes(monkeypatch, tmp_path):
+    (tmp_path / "mockexchange.toml").write_text(
+        'feed = "ccxt:binance"\nfeed_mode = "rest"\n[feed_options.urls.api]\npublic = "http://127.0.0.1:1/api/v3"\n'
+    )
+    settings = load_settings()
+    assert json.loads(settings.feed_options) == {"urls": {"api": {"public": "http://127.0.0.1:1/api/v3"}}}
+    assert "127.0.0.1:1" not in repr(settings)
+    for name, value in settings.to_environment().items():
+        monkeypatch.setenv(name, value)
+    assert load_settings() == settings
+
+
+def test_an_exchange_that_ccxt_does_not_know_is_answered_with_those_nearby(monkeypatch):
+    assert "binance" in problem_of(monkeypatch, MOCKX_FEED="ccxt:binanc")
