@@ -140,7 +140,6 @@ def test_restoring_what_is_no_backup_is_one_line(mockx, tmp_path):
             {"MOCKX_FEED": "ccxt:kraken", "MOCKX_FEED_QUOTE": "EUR"},
             '"symbol": "BTC/EUR", "side": "buy", "type": "market"',
         ),
-        ({"MOCKX_FEED": "ccxt:kraken"}, "kraken through ccxt: up to 25 symbols in USDT"),
         ({"MOCKX_FEED": "none"}, '"type": "limit", "amount": "0.001", "limit_price": "60000.00"'),
     ],
 )
@@ -153,6 +152,13 @@ def test_the_banner_shows_an_order_that_fits_the_market(monkeypatch, tmp_path, v
     assert said in line
     assert credentials.demo_api_key in line
     assert line in banner(settings, credentials)
+
+
+def test_the_banner_names_a_real_exchange_and_what_is_looked_for(monkeypatch, tmp_path):
+    monkeypatch.setenv("MOCKX_FEED", "ccxt:kraken")
+    monkeypatch.setenv("MOCKX_DATA_DIR", str(tmp_path / "data"))
+    settings = load_settings()
+    assert "kraken through ccxt: up to 25 symbols in USDT" in banner(settings, credentials_for(settings))
 
 
 def test_the_banner_hides_secrets_and_the_logins_of_other_servers(monkeypatch, tmp_path):
