@@ -42,10 +42,14 @@ class AdministratorMethods(ExchangeCore):
         """List all accounts."""
         return self._administer("GET", "/accounts")
 
-    def create_key(self, account: int, *, read_only: bool = False) -> Any:
-        """Make another key for an account; its secret is never shown again."""
+    def create_key(self, account: int, *, read_only: bool = False, public_key: str | None = None) -> Any:
+        """Make another key for an account; its secret is never shown again.
+
+        With a public key (PEM, RSA or Ed25519) requests are signed by its other half, the secret of a client.
+        """
         permissions = ["read"] if read_only else ["read", "trade"]
-        return self._administer("POST", path_of("accounts", account, "keys"), body_of(permissions=permissions))
+        body = body_of(permissions=permissions, public_key=public_key)
+        return self._administer("POST", path_of("accounts", account, "keys"), body)
 
     def list_keys(self, account: int) -> Any:
         """List the keys of an account, without secrets."""
@@ -54,6 +58,10 @@ class AdministratorMethods(ExchangeCore):
     def revoke_key(self, key_id: str) -> Any:
         """Make a key invalid for ever."""
         return self._administer("DELETE", path_of("keys", key_id))
+
+    def set_maintenance(self, on: bool) -> Any:
+        """Refuse new orders, or take them again; cancels and reads go on."""
+        return self._administer("POST", "/admin/maintenance", body_of(on=on))
 
     def list_instrument(self, symbol: str, **filters: Any) -> Any:
         """List a symbol as a plain book between accounts, or change the filters of a listed one."""

@@ -116,6 +116,10 @@ def test_an_administrator_sets_prices_balances_and_accounts(served, client) -> N
     client.revoke_key(key["key_id"])
     with pytest.raises(ccxt.AuthenticationError):
         reader.fetch_capital()
+    client.set_maintenance(True)
+    with pytest.raises(ccxt.OnMaintenance):
+        client.create_order("BTC/USDT", "market", "buy", 0.001)
+    client.set_maintenance(False)
     client.reset_data()
     assert balance_of(served, "USDT")["free"] == "100000.00000000"
     for other in (alice, reader):

@@ -170,6 +170,7 @@ CALLS = [
     ),
     ("list_accounts", (), {}, ("GET", "/accounts", None)),
     ("create_key", (2,), {"read_only": True}, ("POST", "/accounts/2/keys", {"permissions": ["read"]})),
+    ("set_maintenance", (True,), {}, ("POST", "/admin/maintenance", {"on": True})),
     ("list_keys", (2,), {}, ("GET", "/accounts/2/keys", None)),
     ("revoke_key", ("a/b",), {}, ("DELETE", "/keys/a%2Fb", None)),
     (
