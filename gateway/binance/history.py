@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from gateway.binance.errors import BinanceError
@@ -12,6 +12,7 @@ from gateway.binance.order_views import Json, list_object, order_object, trade_o
 from gateway.binance.parameters import Parameters
 from gateway.binance.symbols import NS_PER_MS, find_instrument
 from gateway.failures import CommandRefused
+from gateway.past import Past
 from mockexchange.messages.orders import Fill, Order
 from mockexchange.messages.refusals import RejectReason
 
@@ -61,42 +62,39 @@ async def _all_orders(inquiry: Inquiry) -> Sequence[Json]:
 async def _orders(inquiry: Inquiry, symbol: str, from_id: int | None) -> list[Order]:
     span, limit = read_span(inquiry.parameters), _limit(inquiry)
     past = await inquiry.gateway.history.past_orders(inquiry.account, symbol)
+    return await _chosen(past, span, from_id, limit, lambda order: span.holds(order.created_ns))
+
+
+async def _chosen(
+    past: Past[Order], span: Span, from_id: int | None, limit: int, fits: Callable[[Order], bool]
+) -> list[Order]:
+    """Return the first orders from an id or a time on, or else the last ones."""
     if from_id is not None:
-        place = await past.first_at(lambda order: order.order_id >= from_id)
-        return await past.after(place, limit, lambda order: span.holds(order.created_ns))
+        return await past.after(await past.first_at(lambda order: order.order_id >= from_id), limit, fits)
     start_ns, end_ns = span
-    if start_ns is not None:
-        place = await past.first_at(lambda order: order.created_ns >= start_ns - DISORDER_NS)
-        return await past.after(place, limit, lambda order: span.holds(order.created_ns))
     end = past.count
     if end_ns is not None:
-        end = await past.first_at(lambda order: order.created_ns > end_ns)
-    return await past.before(end, limit)
+        end = await past.first_at(lambda order: order.created_ns > end_ns + DISORDER_NS)
+    if start_ns is None:
+        return await past.before(end, limit, fits)
+    place = await past.first_at(lambda order: order.created_ns >= start_ns - DISORDER_NS)
+    return await past.after(place, limit, fits, end)
 
 
 async def _all_lists(inquiry: Inquiry) -> Sequence[Json]:
-    parameters = inquiry.parameters
-    from_id = parameters.optional_integer("fromId")
-    span, limit = read_span(parameters), _limit(inquiry)
+    from_id = inquiry.parameters.optional_integer("fromId")
+    span, limit = read_span(inquiry.parameters), _limit(inquiry)
     if from_id is not None and span != (None, None):
         raise BinanceError(-1128, "Combination of optional parameters invalid.")
     past = await inquiry.gateway.history.past_orders(inquiry.account, "")
-    start_ns = span.start_ns
 
     def fits(order: Order) -> bool:
         return order.list_id > 0 and span.holds(order.created_ns)
 
     # A list may be cut in two where reading begins or ends; one more order than needed makes up for that.
-    wanted = 2 * limit + 1
-    if from_id is not None:
-        legs = await past.after(await past.first_at(lambda order: order.order_id >= from_id), wanted, fits)
-    elif start_ns is not None:
-        place = await past.first_at(lambda order: order.created_ns >= start_ns - DISORDER_NS)
-        legs = await past.after(place, wanted, fits)
-    else:
-        legs = await past.before(past.count, wanted, fits)
-        return [list_object(each) for each in _whole(legs)[-limit:]]
-    return [list_object(each) for each in _whole(legs)[:limit]]
+    whole = _whole(await _chosen(past, span, from_id, LEGS * limit + 1, fits))
+    is_newest = from_id is None and span.start_ns is None
+    return [list_object(legs) for legs in (whole[-limit:] if is_newest else whole[:limit])]
 
 
 def _whole(legs: Sequence[Order]) -> list[list[Order]]:

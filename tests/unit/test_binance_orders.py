@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
+from gateway.binance.catalogue import BY_NAME, OPERATIONS
+from gateway.binance.errors import BinanceError
+from gateway.binance.operation import Inquiry
+from gateway.binance.parameters import Parameters
 from tests.support.binance_api import BinanceApi, now_ms
-from tests.support.local_exchange import Api, with_exchange
+from tests.support.local_exchange import DEMO_KEY, Api, with_exchange
 
 ORDER = "/api/v3/order"
 OPEN = "/api/v3/openOrders"
@@ -339,3 +344,61 @@ async def test_all_open_orders_of_a_symbol_are_canceled_lists_as_such(api: Api) 
     assert [report["status"] for report in second["orderReports"]] == ["CANCELED", "CANCELED"]
     assert [order["orderId"] for order in await bot.get(OPEN)] == [eth["orderId"]]
     assert await refused(bot, "DELETE", OPEN, symbol="BTCUSDT") == (-2011, "Unknown order sent.")
+
+
+@with_exchange()
+async def test_an_operation_is_the_same_however_it_comes_in(api: Api) -> None:
+    bot, gateway = BinanceApi(api), api.app.state["gateway"]
+    caller = await gateway.auth.authenticate(DEMO_KEY)
+
+    async def by_name(name: str, **parameters: Any) -> Any:
+        return await BY_NAME[name].handle(Inquiry(gateway, Parameters.of_json(parameters), caller))
+
+    # The WebSocket API takes numbers where REST has texts.
+    numbers = LIMIT | {"quantity": Decimal("0.1"), "price": 50_000}
+    placed = await by_name("order.place", **numbers, newClientOrderId="x-1")
+    assert set(placed) == PLACED | {"fills"}
+    assert (placed["price"], placed["origQty"]) == ("50000.00000000", "0.10000000")
+    order_id = placed["orderId"]
+    told = await by_name("order.status", symbol="BTCUSDT", orderId=order_id)
+    assert told == await bot.get(ORDER, symbol="BTCUSDT", orderId=order_id)
+    assert await by_name("openOrders.status") == await bot.get(OPEN) == [told]
+    assert await by_name("allOrders", symbol="BTCUSDT") == [told]
+    assert (await by_name("order.cancel", symbol="BTCUSDT", orderId=order_id))["status"] == "CANCELED"
+    with pytest.raises(BinanceError, match="Unknown order sent"):
+        await by_name("order.cancel", symbol="BTCUSDT", orderId=order_id)
+
+
+def test_every_request_of_trading_has_its_name_and_its_path() -> None:
+    named = {
+        operation.name: f"{operation.method} {operation.path.removeprefix('/api/v3/')}" for operation in OPERATIONS
+    }
+    assert (
+        named.items()
+        >= {
+            "order.place": "POST order",
+            "order.test": "POST order/test",
+            "order.status": "GET order",
+            "order.cancel": "DELETE order",
+            "order.cancelReplace": "POST order/cancelReplace",
+            "order.amend.keepPriority": "PUT order/amend/keepPriority",
+            "order.amendments": "GET order/amendments",
+            "openOrders.status": "GET openOrders",
+            "openOrders.cancelAll": "DELETE openOrders",
+            "orderList.place": "POST order/oco",
+            "orderList.place.oco": "POST orderList/oco",
+            "orderList.status": "GET orderList",
+            "orderList.cancel": "DELETE orderList",
+            "openOrderLists.status": "GET openOrderList",
+            "allOrders": "GET allOrders",
+            "allOrderLists": "GET allOrderList",
+            "myTrades": "GET myTrades",
+            "myPreventedMatches": "GET myPreventedMatches",
+            "account.status": "GET account",
+            "account.commission": "GET account/commission",
+            "account.rateLimits.orders": "GET rateLimit/order",
+        }.items()
+    )
+    assert len({(operation.method, operation.path) for operation in OPERATIONS if operation.path}) == len(
+        [operation for operation in OPERATIONS if operation.path]
+    )
