@@ -7,29 +7,22 @@ then answers, so between two cycles the state is exactly what the journal holds.
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, TypeVar
 
-import msgspec
-
 from actors.book_feed import FeedLink
 from actors.book_market import MarketPublisher
 from actors.book_orders import undecided
+from actors.book_recovery import recover, snapshot_name
 from actors.runtime import (
     Departure,
     Tenure,
     World,
-    last_sequence,
-    load_snapshots,
-    open_subject,
-    read_until,
     run,
     save_snapshot,
 )
 from infra.ports import JournalUnavailable, Snapshot
-from mockexchange.instruments import Instrument
 from mockexchange.matching.book import DEFAULT_LIMITS, OrderBook
 from mockexchange.matching.floor import BookLimits
 from mockexchange.messages.channel import (
@@ -46,10 +39,8 @@ from mockexchange.messages.channel import (
     ReleasePrice,
 )
 from mockexchange.messages.codec import (
-    decode_book_record,
     decode_book_request,
     decode_delivery,
-    decode_registry_record,
     encode,
 )
 from mockexchange.messages.events import (
@@ -57,19 +48,17 @@ from mockexchange.messages.events import (
     Applied,
     BookClosed,
     BookEvent,
-    BookOpened,
     BookRecord,
     OrderReserved,
 )
 from mockexchange.messages.market import MarketSilent, MarketUpdate
 from mockexchange.messages.orders import Trade
-from mockexchange.messages.subjects import REGISTRY, book_journal
-from mockexchange.registry import Registry
+from mockexchange.messages.subjects import book_journal
 
 Answer = TypeVar("Answer")
 
 MAX_EVENTS: Final = 3_000
-"""Events after which a record is full. With those of one more step, up to three for each fill, it stays below its bound."""
+"""Events after which a record is full; with those of one more step, three for each fill, it stays below its bound."""
 
 MAX_QUEUE: Final = 1_000
 MAX_PENDING_UPDATES: Final = 5_000
@@ -140,7 +129,9 @@ class OrderBookShell:
 
     async def start(self) -> None:
         """Recover from the journal, then serve. Returns when serving has begun."""
-        self.book = await self._recover()
+        self.book, self.epoch = await recover(
+            self.symbol, self._incarnation, self._world, self._tenure, self._settings.limits
+        )
         self._market = MarketPublisher(self.book, self._world)
         if self.book.instrument.feed:
             self._feed = FeedLink(self.symbol, self._world, self._offer, self._settings.feed_silence_s)
@@ -198,49 +189,6 @@ class OrderBookShell:
             "feed": "none" if self._feed is None else "in step" if self._feed.is_in_step else "resyncing",
             **self.counters,
         }
-
-    # --- recovery ---
-
-    async def _recover(self) -> OrderBook:
-        instrument = await self._find_instrument()
-        self.epoch = await open_subject(self._world, self._subject, self._opening)
-        book = await self._load(instrument)
-        start = self._tenure.sequence + 1
-        async for message in read_until(self._world, [self._subject], start, self.epoch):
-            record = decode_book_record(message.payload)
-            if record.previous != self._tenure.sequence:
-                self._world.leave(Departure.BROKEN, f"{self._subject} misses a record before {message.sequence}")
-            book.apply(record)
-            self._tenure.sequence = message.sequence
-        return book
-
-    def _opening(self, previous: int) -> bytes:
-        now_ns = self._world.clock.now_ns()
-        opened = BookOpened(self._incarnation)
-        return encode(BookRecord(SCHEMA_VERSION, previous, now_ns, self.symbol, {}, [opened]))
-
-    async def _load(self, instrument: Instrument) -> OrderBook:
-        for snapshot in await load_snapshots(self._world, self._snapshot_name):
-            # One that another version wrote is no loss: the journal holds everything.
-            with suppress(ValueError, msgspec.DecodeError):
-                if snapshot.sequence < self.epoch:
-                    book = OrderBook.from_snapshot(instrument, snapshot.payload, self._settings.limits)
-                    self._tenure.sequence = snapshot.sequence
-                    return book
-        return OrderBook(instrument, self._settings.limits)
-
-    async def _find_instrument(self) -> Instrument:
-        registry = Registry()
-        end = await last_sequence(self._world, REGISTRY)
-        async for message in read_until(self._world, [REGISTRY], 1, end):
-            registry.apply(message.sequence, decode_registry_record(message.payload))
-        if self.symbol not in registry.instruments:
-            self._world.leave(Departure.BROKEN, f"{self.symbol} is not listed")
-        return registry.instruments[self.symbol]
-
-    @property
-    def _snapshot_name(self) -> str:
-        return f"book.{self.symbol}"
 
     # --- the one consumer ---
 
@@ -450,7 +398,7 @@ class OrderBookShell:
             return
         self._snapshot_due = self._settings.snapshot_every_events
         snapshot = Snapshot(self._tenure.sequence, self.book.to_snapshot())
-        self._saving = run(self._world, save_snapshot(self._world, self._snapshot_name, snapshot))
+        self._saving = run(self._world, save_snapshot(self._world, snapshot_name(self.symbol), snapshot))
 
     def _is_idle(self) -> bool:
         if self.book.open_orders or self.book.is_overridden or self._deliveries or self._requests:
@@ -461,7 +409,7 @@ class OrderBookShell:
         """Go to sleep: whoever calls then has the directory start a new incarnation."""
         await self._commit(_Step(events=[BookClosed()]))
         snapshot = Snapshot(self._tenure.sequence, self.book.to_snapshot())
-        await save_snapshot(self._world, self._snapshot_name, snapshot)
+        await save_snapshot(self._world, snapshot_name(self.symbol), snapshot)
         self._world.leave(Departure.ASLEEP, self.symbol)
 
 
