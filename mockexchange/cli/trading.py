@@ -13,6 +13,8 @@ STATUSES: Final = (
     "open", "new", "partially_filled", "filled", "canceled", "partially_canceled", "rejected",
     "expired", "partially_expired", "partially_rejected",
 )  # fmt: skip
+TYPES: Final = ("market", "limit", "stop_loss", "stop_loss_limit", "take_profit", "take_profit_limit")
+TYPE_CHOICES: Final = {"choices": TYPES, "metavar": "TYPE"}
 ORDER_COLUMNS: Final = ("id", "symbol", "side", "type", "amount", "limit_price", "status", "actual_filled", "average")
 FILL_COLUMNS: Final = ("time", "trade_id", "order_id", "symbol", "side", "price", "amount", "fee", "fee_currency")
 TICKER_COLUMNS: Final = ("symbol", "price", "bid", "ask", "bid_volume", "ask_volume", "stale", "overridden")
@@ -70,6 +72,7 @@ def _order_body(words: argparse.Namespace) -> dict[str, Any]:
         type=words.type or ("limit" if words.price is not None else "market"),
         amount=words.amount,
         limit_price=words.price,
+        stop_price=getattr(words, "stop_price", None),
         time_in_force=getattr(words, "time_in_force", None),
         client_order_id=getattr(words, "client_order_id", None),
     )
@@ -188,12 +191,13 @@ ORDERS: Final = (
             SYMBOL,
             SIDE,
             AMOUNT,
-            Argument("--type", "limit with a price, else market", {"choices": ("market", "limit")}),
+            Argument("--type", f"limit with a price, else market, or: {', '.join(TYPES[2:])}", TYPE_CHOICES),
             PRICE,
+            Argument("--stop-price", "the last price that wakes an order of the other types"),
             Argument("--time-in-force", "how long it may rest", {"choices": ("GTC", "IOC", "FOK")}),
             Argument("--client-order-id", "an id of your own; sent twice, it is one order"),
         ),
-        ("mockx order BTC/USDT buy 0.001", "mockx order BTC/USDT sell 0.001 --price 70000 --json"),
+        ("mockx order BTC/USDT buy 0.001", "mockx order BTC/USDT sell 0.001 --type stop_loss --stop-price 50000"),
         is_good=lambda order: "rejected" not in order["status"],
     ),
     Command(

@@ -54,6 +54,8 @@ def _class_of(status: int, error: Mapping[str, Any]) -> Any:
     if status == 503 and error.get("may_have_executed"):
         # Of the two, only this one tells a bot that the order may exist.
         return ccxt.RequestTimeout
+    if status == 503 and "under maintenance" in str(error.get("message")):
+        return ccxt.OnMaintenance
     if status in _BY_STATUS:
         return _BY_STATUS[status]
     if status == 404:

@@ -119,6 +119,10 @@ def test_an_administrator_sets_prices_balances_and_accounts(served, client) -> N
     client.set_maintenance(True)
     with pytest.raises(ccxt.OnMaintenance):
         client.create_order("BTC/USDT", "market", "buy", 0.001)
+    unsigned = MockExchange(base_url=served.url, api_key=DEMO_KEY)
+    with pytest.raises(ccxt.OnMaintenance):
+        unsigned.create_order("BTC/USDT", "market", "buy", 0.001)
+    unsigned.close()
     client.set_maintenance(False)
     client.reset_data()
     assert balance_of(served, "USDT")["free"] == "100000.00000000"
@@ -231,6 +235,9 @@ def test_the_command_line_trades(served, mockx) -> None:
     assert len(error.splitlines()) == 1
     assert json.loads(mockx("trades", "--json")[1])[0]["order_id"] == order["id"]
     assert json.loads(mockx("cancel-all", "--json")[1]) == []
+    words = ("order", "BTC/USDT", "sell", "0.001", "--type", "stop_loss", "--stop-price", "55000", "--json")
+    stop = json.loads(mockx(*words)[1])
+    assert (stop["type"], stop["stop_price"], stop["status"]) == ("stop_loss", "55000.00", "new")
 
 
 def test_the_command_line_tells_of_markets_and_money(served, mockx) -> None:

@@ -331,6 +331,15 @@ def test_what_may_still_be_executed_is_no_plain_unavailability():
         wire.call("deposit", "USDT", 1)
 
 
+def test_maintenance_is_told_from_other_unavailability():
+    wire = Wire(MockExchange(base_url=URL, api_key="k"))
+    wire.status = 503
+    text = "the exchange is under maintenance"
+    wire.answer = {"error": {"code": "unavailable", "message": text, "may_have_executed": False}, "detail": text}
+    with pytest.raises(ccxt.OnMaintenance):
+        wire.call("create_order", "BTC/USDT", "market", "buy", 1)
+
+
 def test_binances_refusals_stay_what_they_are():
     wire = Wire(MockExchange(base_url=URL, api_key="k", secret="s"))
     wire.status, wire.answer = 400, {"code": -1121, "msg": "Invalid symbol."}
