@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from gateway.binance.errors import BinanceError
 from gateway.binance.operation import Inquiry, Operation, Security
 from gateway.binance.order_lists import group_by_list
-from gateway.binance.order_views import Json, list_object, order_object, trade_object
+from gateway.binance.order_views import Json, is_refused, list_object, order_object, trade_object
 from gateway.binance.parameters import Parameters
 from gateway.binance.symbols import NS_PER_MS, find_instrument
 from gateway.failures import CommandRefused
@@ -62,7 +62,11 @@ async def _all_orders(inquiry: Inquiry) -> Sequence[Json]:
 async def _orders(inquiry: Inquiry, symbol: str, from_id: int | None) -> list[Order]:
     span, limit = read_span(inquiry.parameters), _limit(inquiry)
     past = await inquiry.gateway.history.past_orders(inquiry.account, symbol)
-    return await _chosen(past, span, from_id, limit, lambda order: span.holds(order.created_ns))
+
+    def fits(order: Order) -> bool:
+        return span.holds(order.created_ns) and not is_refused(order)
+
+    return await _chosen(past, span, from_id, limit, fits)
 
 
 async def _chosen(
@@ -89,7 +93,7 @@ async def _all_lists(inquiry: Inquiry) -> Sequence[Json]:
     past = await inquiry.gateway.history.past_orders(inquiry.account, "")
 
     def fits(order: Order) -> bool:
-        return order.list_id > 0 and span.holds(order.created_ns)
+        return order.list_id > 0 and span.holds(order.created_ns) and not is_refused(order)
 
     # A list may be cut in two where reading begins or ends; one more order than needed makes up for that.
     whole = _whole(await _chosen(past, span, from_id, LEGS * limit + 1, fits))

@@ -68,6 +68,11 @@ def list_id_of(order: Order) -> int:
     return order.list_id or NO_LIST
 
 
+def is_refused(order: Order) -> bool:
+    """Whether an order was refused by the book, so that in this dialect there never was one but for its request."""
+    return order.status is OrderStatus.REJECTED and order.reason not in EXPIRING_REJECTIONS
+
+
 def is_working(order: Order) -> bool:
     """Whether an order is or was in the book, and does not wait for its stop price."""
     return not order.stop_price or order.triggered_ns > 0

@@ -10,12 +10,12 @@ from gateway.binance.errors import UNKNOWN_ORDER_SENT, BinanceError, describe, r
 from gateway.binance.operation import Inquiry, Operation, Security
 from gateway.binance.order_requests import Response, client_id, either, read_order
 from gateway.binance.order_views import (
-    EXPIRING_REJECTIONS,
     Json,
     amended_object,
     amendment_objects,
     canceled_list,
     canceled_object,
+    is_refused,
     list_object,
     order_object,
     placed_ack,
@@ -45,7 +45,7 @@ async def _place(inquiry: Inquiry) -> Json:
 def show_placed(placed: Placed, response: Response) -> Json:
     """Show an order that was placed. Raises CommandRefused where the book rejected it."""
     order = placed.order
-    if order.status is OrderStatus.REJECTED and order.reason not in EXPIRING_REJECTIONS:
+    if is_refused(order):
         assert order.reason is not None
         raise CommandRefused(order.reason)
     if response is Response.ACK:

@@ -96,6 +96,20 @@ async def test_all_orders_are_the_newest_or_those_from_an_id_or_a_time_on(api: A
 
 
 @with_exchange()
+async def test_an_order_that_was_refused_is_in_no_list_but_can_be_asked_for(api: Api) -> None:
+    bot = BinanceApi(api)
+    maker = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT_MAKER", "quantity": "0.1", "price": "60000"}
+    await bot.post(ORDER, 400, **maker, newClientOrderId="refused")
+    oco = {"symbol": "BTCUSDT", "side": "BUY", "quantity": "0.1", "price": "60000", "stopPrice": "70000"}
+    await bot.post("/api/v3/order/oco", 400, **oco)
+    killed = await bot.post(ORDER, **REST | {"timeInForce": "FOK"})
+    assert [order["orderId"] for order in await bot.get(ALL_ORDERS, symbol="BTCUSDT")] == [killed["orderId"]]
+    assert await bot.get("/api/v3/allOrderList") == []
+    told = await bot.get(ORDER, symbol="BTCUSDT", origClientOrderId="refused")
+    assert told["status"] == "REJECTED"
+
+
+@with_exchange()
 async def test_my_trades_have_the_ids_of_the_tape(api: Api) -> None:
     bot, began = BinanceApi(api), now_ms()
     first = await bot.post(ORDER, **BUY | {"quantity": "1.5"})
