@@ -11,7 +11,7 @@ import msgspec
 from actors.runtime import MAX_RECORD_BYTES
 from mockexchange.messages.channel import BookAmend, BookCancel
 from mockexchange.messages.codec import encode
-from mockexchange.messages.events import ShardEvent
+from mockexchange.messages.events import OrderReserved, ShardEvent
 
 EVENTS_OF_A_PART: Final = 2_000
 
@@ -36,13 +36,20 @@ class Step:
     def records(self) -> Iterator[tuple[list[ShardEvent], list[msgspec.Raw]]]:
         """Yield the events, and the same encoded, of each record to append: one, unless they are too large for it.
 
-        Only what clears history ever is, so that both orders of a list stand in one record.
+        Both orders of a list stand in one record.
         """
         if not self.events:
             return
         if self.size < 2 * MAX_RECORD_BYTES:
             yield self.events, self.raws
             return
-        for start in range(0, len(self.events), EVENTS_OF_A_PART):
-            part = slice(start, start + EVENTS_OF_A_PART)
-            yield self.events[part], self.raws[part]
+        start = 0
+        while start < len(self.events):
+            end = min(start + EVENTS_OF_A_PART, len(self.events))
+            end += _begins_list(self.events[end - 1])
+            yield self.events[start:end], self.raws[start:end]
+            start = end
+
+
+def _begins_list(event: ShardEvent) -> bool:
+    return isinstance(event, OrderReserved) and event.list_id == event.order_id

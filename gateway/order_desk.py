@@ -60,7 +60,7 @@ class OrderDesk:
 
     def __init__(self, floor: Floor) -> None:
         self._floor = floor
-        self._commands = OrderCommands(floor)
+        self.commands = OrderCommands(floor)
 
     async def place(self, caller: Caller, new: NewOrder) -> Placed:
         """Place an order; return it once its outcome is in the journal. Raises Failure."""
@@ -72,14 +72,14 @@ class OrderDesk:
     async def place_many(self, caller: Caller, orders: Sequence[NewOrder | Failure]) -> list[Placed | Failure]:
         """Place orders; return one answer for each, in order. A Failure among them is handed through."""
         self._floor.check_open()
-        references = await self._commands.look_up([new for new in orders if isinstance(new, NewOrder)])
+        references = await self.commands.look_up([new for new in orders if isinstance(new, NewOrder)])
         deadline_ns = self._floor.deadline_ns()
 
         def command(new: NewOrder | Failure) -> PlaceOrder | Failure:
             if isinstance(new, Failure):
                 return new
             try:
-                return self._commands.make(caller, new, references, deadline_ns)
+                return self.commands.make(caller, new, references, deadline_ns)
             except Failure as failure:
                 return failure
 
@@ -98,12 +98,12 @@ class OrderDesk:
         if list_client_order_id:
             check_id("list_client_order_id", list_client_order_id)
         self._floor.check_open()
-        references = await self._commands.look_up([first, second])
+        references = await self.commands.look_up([first, second])
         deadline_ns = self._floor.deadline_ns()
         name = f"l:{list_client_order_id}" if list_client_order_id else self._floor.mint()
         legs = (
-            self._commands.make(caller, first, references, deadline_ns, first.command_id or f"{name}:1"),
-            self._commands.make(caller, second, references, deadline_ns, second.command_id or f"{name}:2"),
+            self.commands.make(caller, first, references, deadline_ns, first.command_id or f"{name}:1"),
+            self.commands.make(caller, second, references, deadline_ns, second.command_id or f"{name}:2"),
         )
         command = PlaceList(legs, list_client_order_id)
         answer = await self._floor.ask(caller.shard, first.symbol, command, OrdersAnswer, deadline_ns=deadline_ns)
@@ -117,9 +117,9 @@ class OrderDesk:
         The new order may use the old one's money. With `only_if_open` nothing is placed where nothing was canceled.
         """
         self._floor.check_open()
-        references = await self._commands.look_up([new])
+        references = await self.commands.look_up([new])
         deadline_ns = self._floor.deadline_ns()
-        place = self._commands.make(caller, new, references, deadline_ns)
+        place = self.commands.make(caller, new, references, deadline_ns)
         command = ReplaceOrder(place, order_id, client_order_id, only_if_open)
         answer = await self._floor.ask(caller.shard, new.symbol, command, OrderAnswer, deadline_ns=deadline_ns)
         return Replaced(self._placed(answer), answer.replaced)
@@ -195,8 +195,8 @@ class OrderDesk:
 
         So the terms and the filters of an order can be tried as well, without placing it.
         """
-        references = await self._commands.look_up([new])
-        command = self._commands.make(caller, new, references, self._floor.deadline_ns())
+        references = await self.commands.look_up([new])
+        command = self.commands.make(caller, new, references, self._floor.deadline_ns())
         instrument = self._floor.registry.instruments[command.symbol]
         if new.is_sized_by_reference and not command.reference_price:
             return RejectReason.NO_PRICE.text

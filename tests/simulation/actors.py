@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 from unittest.mock import patch
 
-from actors import accounts, book_channel, order_book
+from actors import accounts, book_channel, order_book, shard_step
 from actors.accounts import AccountsShell, ShardSettings
 from actors.directory import DirectorySettings, DirectoryShell, Secret
 from actors.feeds.shell import FeedShell
@@ -59,7 +59,8 @@ def small_records() -> Iterator[None]:
     with (
         patch.object(order_book, "MAX_EVENTS", 12),
         patch.object(accounts, "MAX_RECORD_BYTES", 300),
-        patch.object(accounts, "EVENTS_OF_A_PART", 3),
+        patch.object(shard_step, "MAX_RECORD_BYTES", 300),
+        patch.object(shard_step, "EVENTS_OF_A_PART", 3),
         patch.object(book_channel, "MAX_RECORD_BYTES", 600),
     ):
         yield

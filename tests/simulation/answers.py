@@ -8,6 +8,7 @@ from itertools import pairwise
 from mockexchange.messages.codec import encode
 from mockexchange.messages.commands import (
     AccountAnswer,
+    AmendOrder,
     AwaitSequence,
     CancelAll,
     CancelOrder,
@@ -15,12 +16,15 @@ from mockexchange.messages.commands import (
     FillsAnswer,
     OrderAnswer,
     OrdersAnswer,
+    PlaceList,
     PlaceOrder,
     ReadAccount,
     ReadFills,
+    ReadList,
     ReadOpenOrders,
     ReadOrder,
     Refused,
+    ReplaceOrder,
     SequenceAnswer,
     SetBalance,
     Unavailable,
@@ -32,7 +36,7 @@ from mockexchange.messages.refusals import RejectReason
 from tests.simulation.clients import Heard
 from tests.simulation.truth import Truth, without_sequence
 
-Effecting = PlaceOrder | Deposit | Withdraw | SetBalance
+Effecting = PlaceOrder | PlaceList | ReplaceOrder | Deposit | Withdraw | SetBalance
 
 
 class AnswerAuditor:
@@ -48,7 +52,7 @@ class AnswerAuditor:
         for heard in everything:
             if isinstance(heard.request, Effecting):
                 commands.setdefault((heard.account, heard.request.command_id), []).append(heard)
-            if isinstance(heard.request, CancelOrder | CancelAll):
+            if isinstance(heard.request, CancelOrder | CancelAll | AmendOrder):
                 self._check_cancel(heard, heard.request)
             if heard.answer is not None:
                 self._check_answer(heard)
@@ -58,9 +62,9 @@ class AnswerAuditor:
     def _blame(self, what: str, heard: Heard) -> None:
         self.violations.append(f"{what}: {heard}")
 
-    def _check_cancel(self, heard: Heard, request: CancelOrder | CancelAll) -> None:
+    def _check_cancel(self, heard: Heard, request: CancelOrder | CancelAll | AmendOrder) -> None:
         if self.truth.canceled_ns.get((heard.account, request.command_id), 0) > request.deadline_ns:
-            self._blame("a cancel was done after its deadline", heard)
+            self._blame("a cancel or an amendment was done after its deadline", heard)
 
     # Commands that take effect once.
 
@@ -83,9 +87,10 @@ class AnswerAuditor:
         """Check that what was acknowledged is in the journal, as this very command."""
         answer = heard.answer
         mine = [(sequence, event) for sequence, event in effects if _is_same(heard.request, event)]
-        if isinstance(answer, OrderAnswer):
+        if isinstance(answer, OrderAnswer | OrdersAnswer):
+            order = answer.order if isinstance(answer, OrderAnswer) else answer.orders[0]
             ids = [event.order_id for _, event in mine if isinstance(event, OrderReserved)]
-            if answer.order.order_id not in ids:
+            if order.order_id not in ids:
                 self._blame("a command was answered with another's order, or one that is not in the journal", heard)
         elif isinstance(answer, AccountAnswer) and not any(sequence <= answer.sequence for sequence, _ in mine):
             self._blame("a transfer was answered without it", heard)
@@ -113,7 +118,11 @@ class AnswerAuditor:
         match answer:
             case OrderAnswer(order, fills, repeated):
                 self._check_order(heard, order)
-                is_first = isinstance(request, PlaceOrder) and not repeated
+                if answer.replaced is not None:
+                    self._check_order(heard, answer.replaced)
+                if isinstance(request, AmendOrder) and not _is_amended(request, order):
+                    self._blame("an amendment was answered with an order that does not show it", heard)
+                is_first = isinstance(request, PlaceOrder | ReplaceOrder) and not repeated
                 if is_first and fills != self.truth.fills.get((order.order_id, order.sequence), []):
                     self._blame("an order was answered with other fills than it had", heard)
             case AccountAnswer():
@@ -131,7 +140,7 @@ class AnswerAuditor:
             self._blame("an answer was given before it was journaled", heard)
         elif self.truth.order_at(order.order_id, order.sequence) != encode(order):
             self._blame("an order was never in the state that was answered", heard)
-        if isinstance(heard.request, PlaceOrder) and order.status is OrderStatus.RESERVED:
+        if isinstance(heard.request, PlaceOrder | PlaceList) and order.status is OrderStatus.RESERVED:
             self._blame("an order was answered before its outcome", heard)
 
     def _check_account(self, heard: Heard, answer: AccountAnswer) -> None:
@@ -157,15 +166,25 @@ class AnswerAuditor:
                 self._blame(f"the open orders at {answer.sequence} were {wanted}", heard)
             if any(self.truth.order_at(order.order_id, answer.sequence) != encode(order) for order in answer.orders):
                 self._blame("an open order is shown in another state than at the answer's sequence", heard)
+        elif isinstance(request, PlaceList | ReadList):
+            self._check_list(heard, answer)
         else:
             self._check_canceled(heard, answer, shown)
 
+    def _check_list(self, heard: Heard, answer: OrdersAnswer) -> None:
+        ids = [order.order_id for order in answer.orders]
+        if any(order.list_id != ids[0] for order in answer.orders) or len(ids) > 2:
+            self._blame("the orders of a list are not one list", heard)
+
     def _check_canceled(self, heard: Heard, answer: OrdersAnswer, still_open: tuple[tuple[int, str], ...]) -> None:
         request = heard.request
-        if any(order.status is not OrderStatus.CANCELED for order in answer.orders):
+        # The second order of a cancel is the other one of the list, which may have traded before.
+        said = answer.orders[:1] if isinstance(request, CancelOrder) else answer.orders
+        if any(order.status is not OrderStatus.CANCELED for order in said):
             self._blame("an order was answered as canceled which is not", heard)
         if isinstance(request, CancelOrder):
-            if len(answer.orders) != 1 or not _is_named(request, answer.orders[0]):
+            listed = {order.list_id for order in answer.orders}
+            if not said or not _is_named(request, said[0]) or (len(answer.orders) != 1 and listed == {0}):
                 self._blame("another order was canceled than was asked for", heard)
         elif isinstance(request, CancelAll):
             for order_id, symbol in still_open:
@@ -192,7 +211,10 @@ class AnswerAuditor:
                 later = self.truth.order_at(order.order_id, max(order.sequence, heard.seen))
                 if known is not None and now != later:
                     self._blame("a read does not show what was acknowledged before", heard)
-            case ((ReadOrder() | CancelOrder()), Refused(RejectReason.UNKNOWN_ORDER)):
+            case (
+                (ReadOrder() | CancelOrder() | AmendOrder() | ReplaceOrder()),
+                Refused(RejectReason.UNKNOWN_ORDER),
+            ):
                 if request.order_id and self._is_remembered(request.order_id, heard):
                     self._blame("an order that was acknowledged is not known", heard)
             case AwaitSequence(sequence), SequenceAnswer() if not sequence <= answer.sequence <= heard.end:
@@ -213,6 +235,12 @@ def _is_named(request: CancelOrder, order: Order) -> bool:
     return request.client_order_id == order.client_order_id
 
 
+def _is_amended(request: AmendOrder, order: Order) -> bool:
+    name = request.new_client_order_id
+    is_named = not name or order.client_order_id == name
+    return order.amended_by == request.command_id and order.quantity == request.quantity and is_named
+
+
 def _may_have_executed(heard: Heard) -> bool:
     match heard.answer:
         case Refused():
@@ -227,7 +255,11 @@ def _is_same(request: object, event: object) -> bool:
     """Whether an event of the journal is what a request asked for."""
     match request, event:
         case PlaceOrder(), OrderReserved():
-            return _terms(request) == _terms(event)
+            return _terms(request) == _terms(event) and not event.list_id and not event.replaces
+        case PlaceList(legs=legs), OrderReserved():
+            return _terms(legs[0]) == _terms(event) and event.list_id == event.order_id
+        case ReplaceOrder(place=place), OrderReserved():
+            return _terms(place) == _terms(event) and bool(event.replaces)
         case Deposit(), Deposited():
             return (request.asset, request.amount) == (event.asset, event.amount)
         case Withdraw(), Withdrawn():
@@ -250,4 +282,6 @@ def _terms(order: PlaceOrder | OrderReserved) -> tuple[object, ...]:
         order.price,
         order.quote_amount,
         order.client_order_id,
+        order.stop_price,
+        order.prevention,
     )

@@ -9,11 +9,13 @@ from random import Random
 
 import msgspec
 
+from actors.shard_requests import deadline_of
 from gateway.dispatch import READS, TRANSFERS, Call
 from infra.ports import PeerLost
 from mockexchange.instruments import Instrument
 from mockexchange.messages.commands import (
     AccountAnswer,
+    AmendOrder,
     AwaitSequence,
     CancelAll,
     CancelOrder,
@@ -21,11 +23,14 @@ from mockexchange.messages.commands import (
     FillsAnswer,
     OrderAnswer,
     OrdersAnswer,
+    PlaceList,
     PlaceOrder,
     ReadAccount,
     ReadFills,
+    ReadList,
     ReadOpenOrders,
     ReadOrder,
+    ReplaceOrder,
     SequenceAnswer,
     SetBalance,
     ShardAnswer,
@@ -42,7 +47,7 @@ from tests.simulation.wire import Wire
 
 GATEWAYS = 2
 READ_DEADLINE_S = 2.0
-Placing = list[PlaceOrder]
+Insisted = PlaceOrder | PlaceList | ReplaceOrder | Deposit | Withdraw
 
 
 @dataclass(slots=True)
@@ -87,7 +92,7 @@ class Client:
         self.account = account
         self.shard = shard
         self.seen = 0
-        self.unknown: dict[str, PlaceOrder | Deposit | Withdraw] = {}
+        self.unknown: dict[str, Insisted] = {}
         self._random = Random(f"client {seed} {account}")
         self._around = around
         self._fleet = fleet
@@ -105,6 +110,9 @@ class Client:
             self._place_another_body: 4,
             self._place_batch: 4,
             self._buy_at_market_at_once: 2,
+            self._place_list: 7,
+            self._replace: 8,
+            self._amend: 8,
             self._cancel: 14,
             self._cancel_all: 3,
             self._move_money: 9,
@@ -183,14 +191,57 @@ class Client:
         orders = [await self._market_order(instrument, Side.BUY, gateway) for _ in range(8)]
         await asyncio.gather(*(self._ask(order, gateway) for order in orders))
 
-    async def _cancel(self) -> None:
+    async def _place_list(self) -> None:
+        instrument = self._random.choice(list(INSTRUMENTS.values()))
+        side = self._random.choice(list(Side))
+        request = self._maker.list_of_two(instrument, side, self._now_ns(), self._deadline())
+        await self._insist(request)
+        if self._random.random() < 0.3:
+            name = request.list_client_order_id or "nobody"
+            await self._ask(ReadList(self.account, 0, name), self._gateway())
+
+    async def _replace(self) -> None:
+        """Replace an order, mostly by one of its side, sometimes by two at once."""
         if not self._orders:
             return
-        order = self._random.choice(self._orders[-12:])
+        requests = []
+        order_id, client_order_id, order = self._some_order()
+        for _ in range(self._random.choice([1, 1, 1, 2])):
+            side = order.side if self._random.random() < 0.9 else order.side.opposite
+            new = await self._new_order(INSTRUMENTS[order.symbol], side)
+            requests.append(ReplaceOrder(new, order_id, client_order_id, self._random.random() < 0.6))
+        await asyncio.gather(*(self._insist(request) for request in requests))
+
+    async def _amend(self) -> None:
+        if not self._orders:
+            return
+        order_id, client_order_id, order = self._some_order()
+        quantity = max(order.quantity * self._random.choice([1, 4, 5, 5, 9]) // 10, 1)
+        quantity -= quantity % INSTRUMENTS[order.symbol].step_size
+        name = self._maker.new_id("") if self._random.random() < 0.5 else ""
+        deadline_ns = self._deadline()
+        request = AmendOrder(
+            self._maker.new_id("m"), self.account, order_id, client_order_id, quantity, name, deadline_ns
+        )
+        for _ in range(self._random.randint(1, 2)):
+            if not isinstance(await self._ask(request, self._gateway()), Unavailable):
+                break
+
+    def _some_order(self) -> tuple[int, str, Order]:
+        """Return a way to name one of the latest orders, mostly one that was open, and the order."""
+        latest = self._orders[-12:]
+        rested = [order for order in latest if order.is_open]
+        order = self._random.choice(rested if rested and self._random.random() < 0.7 else latest)
         by_id = self._random.random() < 0.6 or not order.client_order_id
         order_id, client_order_id = (order.order_id, "") if by_id else (0, order.client_order_id)
         if self._random.random() < 0.05:
             order_id, client_order_id = self._random.randint(1, 2**40), ""
+        return order_id, client_order_id, order
+
+    async def _cancel(self) -> None:
+        if not self._orders:
+            return
+        order_id, client_order_id, _ = self._some_order()
         request = CancelOrder(self._maker.new_id("x"), self.account, order_id, client_order_id, self._deadline())
         for _ in range(self._random.randint(1, 2)):
             if not isinstance(await self._ask(request, self._gateway()), Unavailable):
@@ -222,10 +273,13 @@ class Client:
 
     # Asking.
 
-    async def _new_order(self) -> PlaceOrder:
-        instrument = self._random.choice(list(INSTRUMENTS.values()))
-        side = self._random.choice(list(Side))
-        if self._random.random() < 0.75:
+    async def _new_order(self, instrument: Instrument | None = None, side: Side | None = None) -> PlaceOrder:
+        instrument = instrument or self._random.choice(list(INSTRUMENTS.values()))
+        side = side or self._random.choice(list(Side))
+        kind = self._random.random()
+        if kind < 0.15:
+            return self._maker.conditional(instrument, side, self._now_ns(), self._deadline())
+        if kind < 0.75:
             return self._maker.limit(instrument, side, self._now_ns(), self._deadline())
         return await self._market_order(instrument, side, self._gateway())
 
@@ -241,7 +295,7 @@ class Client:
             return 0
         return price
 
-    async def _insist(self, request: PlaceOrder | Deposit | Withdraw) -> None:
+    async def _insist(self, request: Insisted) -> None:
         """Ask, again through other gateways where there is no answer, and sometimes where there is."""
         gateway = self._gateway()
         answer: ShardAnswer | None = None
@@ -261,7 +315,7 @@ class Client:
         heard = [Heard(self.account, request, self.seen, begin, is_quiet=is_quiet) for request in requests]
         self._memory.heard += heard
         calls = [Call(self.shard, self._channel(request), request) for request in requests]
-        deadline_ns = max(getattr(request, "deadline_ns", 0) for request in requests)
+        deadline_ns = max(map(deadline_of, requests))
         deadline_ns = deadline_ns or self._now_ns() + round(READ_DEADLINE_S * 1e9)
         answers: list[ShardAnswer | None]
         try:
@@ -278,11 +332,14 @@ class Client:
         match answer:
             case OrderAnswer(order):
                 self.seen = max(self.seen, order.sequence)
-                if isinstance(request, PlaceOrder):
+                if isinstance(request, PlaceOrder | ReplaceOrder | AmendOrder):
                     self._orders.append(order)
+            case OrdersAnswer(orders) if isinstance(request, PlaceList):
+                self.seen = max(self.seen, answer.sequence)
+                self._orders += orders
             case AccountAnswer() | OrdersAnswer() | FillsAnswer() | SequenceAnswer():
                 self.seen = max(self.seen, answer.sequence)
-        if isinstance(request, PlaceOrder | Deposit | Withdraw):
+        if isinstance(request, Insisted):
             if not self._is_unknown(answer):
                 self.unknown.pop(request.command_id, None)
             elif self._random.random() < 0.5:
@@ -296,7 +353,11 @@ class Client:
         match request:
             case PlaceOrder():
                 return request.symbol
-            case CancelOrder():
+            case PlaceList():
+                return request.legs[0].symbol
+            case ReplaceOrder():
+                return request.place.symbol
+            case CancelOrder() | AmendOrder():
                 return "BTC/USDT"
             case CancelAll():
                 return f"@cancel-all:{self.account}"
@@ -305,12 +366,18 @@ class Client:
             case _:
                 return READS
 
-    def _renewed(self, request: PlaceOrder | Deposit | Withdraw, deadline_s: float) -> PlaceOrder | Deposit | Withdraw:
+    def _renewed(self, request: Insisted, deadline_s: float) -> Insisted:
         """Return the same command, to be sent once more."""
         now_ns = self._now_ns()
-        if isinstance(request, PlaceOrder):
-            deadline_ns = now_ns + round(deadline_s * 1e9)
-            return msgspec.structs.replace(request, received_ns=now_ns, deadline_ns=deadline_ns)
+        times = {"received_ns": now_ns, "deadline_ns": now_ns + round(deadline_s * 1e9)}
+        match request:
+            case PlaceOrder():
+                return msgspec.structs.replace(request, **times)
+            case PlaceList(legs=(first, second)):
+                legs = msgspec.structs.replace(first, **times), msgspec.structs.replace(second, **times)
+                return msgspec.structs.replace(request, legs=legs)
+            case ReplaceOrder(place=place):
+                return msgspec.structs.replace(request, place=msgspec.structs.replace(place, **times))
         return msgspec.structs.replace(request, received_ns=now_ns)
 
     def _gateway(self) -> int:

@@ -62,7 +62,7 @@ class GatewayActor:
         if instrument is None:
             return 0
         try:
-            return await self.gateway.orders.reference_price(instrument, side)
+            return await self.gateway.orders.commands.reference_price(instrument, side, must_know=True)
         except NotAvailable:
             return 0
 

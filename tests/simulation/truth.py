@@ -20,6 +20,7 @@ from mockexchange.messages.events import (
     BookRecord,
     HistoryCleared,
     OrderAccepted,
+    OrderAmended,
     OrderCanceled,
     OrderFilled,
     OrderRejected,
@@ -200,7 +201,7 @@ def _fold_book(truth: Truth, sequence: int, record: BookRecord) -> None:
         match event:
             case OrderFilled(trade_id):
                 trades[trade_id] = sequence
-            case OrderCanceled(_, account, _, command_id) if command_id:
+            case OrderCanceled(_, account, _, command_id) | OrderAmended(_, account, _, command_id) if command_id:
                 truth.canceled_ns[account, command_id] = record.time_ns
             case OrderAccepted(order_id) if record.time_ns > truth.deadlines[order_id]:
                 truth.violations.append(f"order {order_id} was accepted after its deadline, at sequence {sequence}")

@@ -20,6 +20,9 @@ class AuditedOrder:
     filled_quote: int = 0
     fee: int = 0
     trades: list[int] = field(default_factory=list)
+    quantity: int = 0
+    client_order_id: str = ""
+    is_triggered: bool = False
 
     @property
     def is_open(self) -> bool:

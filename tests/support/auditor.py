@@ -18,18 +18,22 @@ from mockexchange.messages.events import (
     Deposited,
     FillSide,
     HistoryCleared,
+    HoldMoved,
     InstrumentListed,
     OrderAccepted,
+    OrderAmended,
     OrderCanceled,
     OrderFilled,
     OrderRejected,
     OrderReserved,
+    OrderTriggered,
     RegistryRecord,
     ShardRecord,
     TradeIdsReserved,
     Withdrawn,
 )
-from mockexchange.messages.orders import CLEARING, FEES, HOUSE, OUTSIDE, OrderType, Side, TimeInForce
+from mockexchange.messages.orders import CLEARING, FEES, HOUSE, OUTSIDE, Side, TimeInForce
+from tests.support import audit_orders
 from tests.support.audit_report import AuditedOrder, AuditReport
 
 DAY_NS = 86_400_000_000_000
@@ -61,6 +65,7 @@ class Auditor:
         self.trade_ids_until: dict[str, int] = defaultdict(int)
         self.last_decided: dict[tuple[str, int], int] = defaultdict(int)
         self.applied: dict[tuple[str, int], tuple[int, int, int]] = {}
+        self.list_traders: dict[int, int] = {}
 
     def blame(self, what: str) -> None:
         self.report.violations.append(f"{what} (sequence {self.report.sequence})")
@@ -138,9 +143,11 @@ class Auditor:
             if other is not None and self.report.orders[other].is_open:
                 self.blame(f"orders {other} and {event.order_id} are open with one client order id")
             self.client_ids[event.account][event.client_order_id] = event.order_id
-        order = self.report.orders[event.order_id] = AuditedOrder(event, shard, event.hold)
+        order = AuditedOrder(event, shard, event.hold, quantity=event.quantity, client_order_id=event.client_order_id)
+        self.report.orders[event.order_id] = order
         self.move_to_held(order, event.hold)
-        if event.hold <= 0:
+        may_be_lent = event.replaces or event.list_id not in {0, event.order_id}
+        if event.hold < 0 or (not event.hold and not may_be_lent):
             self.blame(f"order {event.order_id} holds {event.hold}")
 
     def move_to_held(self, order: AuditedOrder, amount: int) -> None:
@@ -186,6 +193,12 @@ class Auditor:
                 self.decide(symbol, event)
             case OrderFilled():
                 self.fill(symbol, event)
+            case OrderTriggered():
+                audit_orders.trigger(self, symbol, event)
+            case OrderAmended():
+                audit_orders.amend(self, symbol, event)
+            case HoldMoved():
+                audit_orders.move_hold(self, symbol, event)
             case OrderCanceled():
                 order = self.find(symbol, event.order_id, event.account, event.shard, "open")
                 if order is not None:
@@ -220,7 +233,9 @@ class Auditor:
             self.end(order, "rejected", event.release)
             return
         order.status = "open"
-        if event.hold != order.reserved.hold or event.quantity != order.reserved.quantity:
+        is_enough = order.reserved.list_id or event.hold >= order.reserved.need
+        terms = (order.reserved.quantity, order.reserved.stop_price)
+        if event.hold != order.hold_left or not is_enough or (event.quantity, event.stop_price) != terms:
             self.blame(f"order {event.order_id} was accepted otherwise than it was placed")
 
     def end(self, order: AuditedOrder, status: str, release: int) -> None:
@@ -238,6 +253,7 @@ class Auditor:
     def fill(self, symbol: str, event: OrderFilled) -> None:
         self.check_trade(symbol, event)
         self.report.trades.setdefault(symbol, []).append(event)
+        audit_orders.check_prevention(self, event)
         for side, other in ((event.taker, event.maker), (event.maker, event.taker)):
             is_buy = (event.taker_side is Side.BUY) == (side is event.taker)
             if side.account == HOUSE:
@@ -266,6 +282,7 @@ class Auditor:
             self.blame(f"{trade} is on the wrong side of order {side.order_id}")
         spent, received = (event.quote, event.base) if is_buy else (event.base, event.quote)
         self.check_terms(trade, order, event, side, received)
+        audit_orders.check_may_trade(self, trade, order)
         order.trades.append(event.trade_id)
         order.filled += event.quantity
         order.filled_quote += event.quote
@@ -284,7 +301,7 @@ class Auditor:
             self.blame(f"{trade} takes a fee of {side.fee} from order {side.order_id}")
         if side.release < 0:
             self.blame(f"{trade} releases {side.release} of order {side.order_id}")
-        if terms.order_type is OrderType.LIMIT:
+        if terms.order_type.has_limit:
             beyond = event.price > terms.price if order.is_buy else event.price < terms.price
             if beyond or (is_maker and event.price != terms.price):
                 self.blame(f"{trade} at {event.price} is not at the price of order {side.order_id}")
@@ -292,7 +309,7 @@ class Auditor:
             self.blame(f"{trade} has market order {side.order_id} as its maker")
 
     def check_remaining(self, trade: str, order: AuditedOrder, side: FillSide) -> None:
-        quantity = order.reserved.quantity
+        quantity = order.quantity
         if quantity:
             if order.filled > quantity or side.remaining != quantity - order.filled:
                 self.blame(f"{trade} leaves {side.remaining} of order {side.order_id}, filled {order.filled}")
@@ -365,7 +382,8 @@ class Auditor:
     def look_at_open_orders(self) -> None:
         for order_id, order in self.report.open_orders.items():
             terms = order.reserved
-            rests = terms.order_type is OrderType.LIMIT and terms.time_in_force is TimeInForce.GTC
+            waits = terms.order_type.is_conditional and not order.is_triggered
+            rests = waits or (terms.order_type.has_limit and terms.time_in_force is TimeInForce.GTC)
             if order.status == "open" and not rests:
                 self.blame(f"order {order_id} does not rest, but is open")
 
