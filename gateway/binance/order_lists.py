@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 from gateway.binance.errors import UNKNOWN_ORDER_SENT, BinanceError, refusal
 from gateway.binance.operation import Inquiry, Operation, Security
@@ -12,7 +12,6 @@ from gateway.binance.order_requests import (
     KINDS,
     RESPONSES,
     SIDES,
-    TIMES_IN_FORCE,
     Kind,
     Response,
     client_id,
@@ -23,9 +22,9 @@ from gateway.binance.order_requests import (
     read_time_in_force,
     refuse_unsupported,
 )
-from gateway.binance.order_views import Json, canceled_list, list_object
+from gateway.binance.order_views import LIMIT_MAKER, Json, canceled_list, list_object
 from gateway.binance.orders import show_placed
-from gateway.binance.parameters import Parameters, missing, not_needed
+from gateway.binance.parameters import Parameters, missing
 from gateway.binance.symbols import find_instrument, quantity_units
 from gateway.failures import CommandRefused, Failure
 from gateway.new_orders import NewOrder
@@ -39,21 +38,29 @@ _LEG_KINDS: Final = {name: kind for name, kind in KINDS.items() if name not in {
 NO_CONTINGENT: Final = "At least one OCO order must be contingent."
 
 
-class LegNames:
-    """What the parameters of one leg are called."""
+class LegNames(NamedTuple):
+    """What the parameters of one leg are called; empty: there is none."""
 
-    def __init__(self, prefix: str) -> None:
-        self.kind = f"{prefix}Type"
-        self.client_id = f"{prefix}ClientOrderId"
-        self.price = f"{prefix}Price"
-        self.stop_price = f"{prefix}StopPrice"
-        self.time_in_force = f"{prefix}TimeInForce"
-        self.iceberg = f"{prefix}IcebergQty"
-        self.trailing = f"{prefix}TrailingDelta"
+    client_id: str
+    price: str
+    stop_price: str
+    time_in_force: str
+    iceberg: str
+    trailing: str
+
+    @classmethod
+    def of_prefix(cls, prefix: str) -> LegNames:
+        """Return the names that begin with a prefix."""
+        ends = ("ClientOrderId", "Price", "StopPrice", "TimeInForce", "IcebergQty", "TrailingDelta")
+        return cls._make(f"{prefix}{end}" for end in ends)
 
 
-ABOVE: Final = LegNames("above")
-BELOW: Final = LegNames("below")
+ABOVE: Final = LegNames.of_prefix("above")
+BELOW: Final = LegNames.of_prefix("below")
+LIMIT: Final = LegNames("limitClientOrderId", "price", "", "", "limitIcebergQty", "trailingDelta")
+STOP: Final = LegNames(
+    "stopClientOrderId", "stopLimitPrice", "stopPrice", "stopLimitTimeInForce", "stopIcebergQty", "trailingDelta"
+)
 
 
 async def _place_oco(inquiry: Inquiry) -> Json:
@@ -61,8 +68,8 @@ async def _place_oco(inquiry: Inquiry) -> Json:
     instrument = await find_instrument(inquiry.gateway, parameters.text("symbol"))
     list_id = client_id(parameters, "listClientOrderId")
     side = parameters.choice("side", SIDES)
-    above = _read_leg(inquiry, instrument, side, ABOVE)
-    below = _read_leg(inquiry, instrument, side, BELOW)
+    above = _read_leg(inquiry, instrument, side, parameters.choice("aboveType", _LEG_KINDS), ABOVE)
+    below = _read_leg(inquiry, instrument, side, parameters.choice("belowType", _LEG_KINDS), BELOW)
     _check_legs(side, above, below)
     return await _place_legs(inquiry, (above, below), list_id)
 
@@ -73,45 +80,16 @@ async def _place_old_oco(inquiry: Inquiry) -> Json:
     instrument = await find_instrument(inquiry.gateway, parameters.text("symbol"))
     list_id = client_id(parameters, "listClientOrderId")
     side = parameters.choice("side", SIDES)
-    refuse_unsupported(parameters, "limitIcebergQty", "trailingDelta")
-    refuse_unsupported(parameters, "stopIcebergQty", "trailingDelta")
-    has_limit = "stopLimitPrice" in parameters
-    stop_kind = Kind(OrderType.STOP_LOSS_LIMIT if has_limit else OrderType.STOP_LOSS)
-    if not has_limit and "stopLimitTimeInForce" in parameters:
-        raise not_needed("stopLimitTimeInForce")
-    quantity = _read_quantity(parameters, instrument)
-    prevention = read_prevention(parameters)
-    limit = NewOrder(
-        symbol=instrument.symbol,
-        side=side,
-        order_type=OrderType.LIMIT,
-        is_post_only=True,
-        amount=quantity,
-        limit_price=read_price(parameters, "price", instrument, is_needed=True),
-        client_order_id=client_id(parameters, "limitClientOrderId"),
-        command_id=inquiry.gateway.floor.mint(),
-        prevention=prevention,
-    )
-    stop = NewOrder(
-        symbol=instrument.symbol,
-        side=side,
-        order_type=stop_kind.order_type,
-        time_in_force=parameters.choice("stopLimitTimeInForce", TIMES_IN_FORCE) if has_limit else None,
-        amount=quantity,
-        limit_price=read_price(parameters, "stopLimitPrice", instrument, is_needed=has_limit),
-        client_order_id=client_id(parameters, "stopClientOrderId"),
-        command_id=inquiry.gateway.floor.mint(),
-        stop_price=read_price(parameters, "stopPrice", instrument, is_needed=True),
-        prevention=prevention,
-    )
+    stop_kind = KINDS["STOP_LOSS_LIMIT" if STOP.price in parameters else "STOP_LOSS"]
+    limit = _read_leg(inquiry, instrument, side, KINDS[LIMIT_MAKER], LIMIT)
+    stop = _read_leg(inquiry, instrument, side, stop_kind, STOP)
     _check_legs(side, *((stop, limit) if side is Side.BUY else (limit, stop)))
     # The stop comes first, as it did there.
     return await _place_legs(inquiry, (stop, limit), list_id)
 
 
-def _read_leg(inquiry: Inquiry, instrument: Instrument, side: Side, names: LegNames) -> NewOrder:
+def _read_leg(inquiry: Inquiry, instrument: Instrument, side: Side, kind: Kind, names: LegNames) -> NewOrder:
     parameters = inquiry.parameters
-    kind = parameters.choice(names.kind, _LEG_KINDS)
     refuse_unsupported(parameters, names.iceberg, names.trailing)
     return NewOrder(
         symbol=instrument.symbol,
