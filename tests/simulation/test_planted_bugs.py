@@ -10,7 +10,9 @@ import pytest
 from actors.order_book import OrderBookShell
 from infra.ports import Fenced
 from mockexchange.matching.book import OrderBook
-from mockexchange.messages.channel import BookCancel, Delivery, Receipt
+from mockexchange.matching.fills import FillWriter
+from mockexchange.matching.queues import BookOrder
+from mockexchange.messages.channel import BookAmend, BookCancel, Delivery, Receipt
 from mockexchange.messages.events import BookEvent, OrderCanceled
 from tests.simulation.exchange import simulate
 from tests.simulation.journal import NodeJournal
@@ -59,7 +61,35 @@ def post_fills_twice(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(OrderBookShell, "_move_channel", move_channel)
 
 
-@pytest.mark.parametrize("plant", [lose_a_release, skip_the_fence, post_fills_twice])
+def keep_the_other_order(patch: pytest.MonkeyPatch) -> None:
+    """Let an order of a list trade and leave the other one open."""
+
+    def leave_list(_self: FillWriter, order: BookOrder, _events: list[BookEvent]) -> int:
+        return order.hold
+
+    patch.setattr(FillWriter, "leave_list", leave_list)
+
+
+def amend_too_late(patch: pytest.MonkeyPatch) -> None:
+    """Let a book amend an order whenever it hears of it."""
+    honest = OrderBook.amend
+
+    def amend(self: OrderBook, amend: BookAmend, shard: int, _now_ns: int) -> list[BookEvent]:
+        return honest(self, amend, shard, 0)
+
+    patch.setattr(OrderBook, "amend", amend)
+
+
+PLANTS = [
+    lose_a_release,
+    skip_the_fence,
+    post_fills_twice,
+    keep_the_other_order,
+    amend_too_late,
+]
+
+
+@pytest.mark.parametrize("plant", PLANTS)
 def test_a_planted_bug_is_found(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     plant(monkeypatch)
     assert any(simulate(seed).violations for seed in range(SEEDS))
