@@ -12,7 +12,7 @@ from mockexchange.money import to_text
 
 
 class CandleView(msgspec.Struct):
-    """A candle. `closed`: its interval is over. Trade ids are null where nothing was traded.
+    """A candle. `closed`: its interval is over. Trade ids are null where no trade has one, times where none was made.
 
     `close_time` is its last millisecond; `volume` is in the base asset, `quote_volume` in the quote asset.
     """
@@ -33,6 +33,7 @@ class CandleView(msgspec.Struct):
     first_trade_id: int | None
     last_trade_id: int | None
     last_quantity: str
+    first_time: int | None
     last_time: int | None
     closed: bool
 
@@ -91,9 +92,10 @@ def candle_view(candle: Candle, instrument: Instrument, interval: Interval, *, i
         candle.trades,
         to_text(candle.taker_buy_volume, quantity),
         to_text(candle.taker_buy_quote_volume, quote),
-        candle.first_id if has_trades else None,
-        candle.last_id if has_trades else None,
+        _trade_id(candle.first_id),
+        _trade_id(candle.last_id),
         to_text(candle.last_quantity, quantity),
+        candle.first_ms if has_trades else None,
         candle.last_ms if has_trades else None,
         is_closed,
     )
@@ -102,7 +104,6 @@ def candle_view(candle: Candle, instrument: Instrument, interval: Interval, *, i
 def statistics_view(statistics: Statistics, instrument: Instrument) -> StatisticsView:
     """Show statistics."""
     price, quantity = instrument.price_scale, instrument.quantity_scale
-    has_trades = bool(statistics.trades)
     is_known = bool(statistics.last)
     return StatisticsView(
         symbol=statistics.symbol,
@@ -120,8 +121,8 @@ def statistics_view(statistics: Statistics, instrument: Instrument) -> Statistic
         volume=to_text(statistics.volume, quantity),
         quote_volume=to_text(statistics.quote_volume, instrument.quote_scale),
         trades=statistics.trades,
-        first_trade_id=statistics.first_id if has_trades else None,
-        last_trade_id=statistics.last_id if has_trades else None,
+        first_trade_id=_trade_id(statistics.first_id),
+        last_trade_id=_trade_id(statistics.last_id),
     )
 
 
@@ -153,6 +154,7 @@ def decode_candle(payload: bytes) -> HeardCandle:
         -1 if view.last_trade_id is None else view.last_trade_id,
         _units(view.last_quantity),
         view.last_time or 0,
+        view.first_time or 0,
     )
     return HeardCandle(view.symbol, Interval(view.interval), candle, view.closed)
 
@@ -180,6 +182,10 @@ def decode_statistics(payload: bytes) -> Statistics:
 
 def _price(price: int, scale: int) -> str | None:
     return to_text(price, scale) if price else None
+
+
+def _trade_id(trade_id: int) -> int | None:
+    return None if trade_id < 0 else trade_id
 
 
 def _units(text: str | None) -> int:

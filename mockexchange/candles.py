@@ -1,7 +1,8 @@
 """Candles and rolling statistics, made of trades.
 
-Two candles of one interval merge into one whatever the order they come in: trade ids say which trade was first and
-which last. So trades may arrive from several sources, and longer candles are made of shorter ones.
+Two candles of one interval merge into one whatever the order they come in: the second of a trade, and within it its id,
+say which trade was first and which last. So trades may arrive from several sources, and longer candles are made of
+shorter ones. Trades that no book saw, since it slept, have no ids.
 """
 
 from __future__ import annotations
@@ -63,8 +64,9 @@ class Candle(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What was traded from `open_ms` on, for one interval.
 
     Prices are in price units, `volume` in quantity units, `quote_volume` in quote asset units; the `taker_buy` ones
-    count the trades whose taker bought. `last_quantity` and `last_ms` are of the last trade. Where nothing was traded
-    all prices are the last one before, volumes are 0 and the trade ids -1.
+    count the trades whose taker bought. `last_quantity` and `last_ms` are of the last trade, `first_ms` of the first.
+    The ids are of the trades that have one, -1 if none has. Where nothing was traded all prices are the last one
+    before, and volumes are 0.
     """
 
     open_ms: int
@@ -81,6 +83,7 @@ class Candle(msgspec.Struct, array_like=True, frozen=True, gc=False):
     last_id: int = -1
     last_quantity: int = 0
     last_ms: int = 0
+    first_ms: int = 0
 
 
 def bucket(interval: Interval, time_ms: int, offset_ms: int = 0) -> int:
@@ -138,6 +141,7 @@ def candle_of(trade: Trade, quote: int) -> Candle:
         trade_id,
         quantity,
         time_ms,
+        time_ms,
     )
 
 
@@ -148,8 +152,8 @@ def flat_candle(open_ms: int, price: int) -> Candle:
 
 def merged(one: Candle, other: Candle, open_ms: int) -> Candle:
     """Return the candle that holds the trades of both, which must have some and none in common."""
-    first = one if one.first_id < other.first_id else other
-    last = one if one.last_id > other.last_id else other
+    first = other if is_before((other.first_ms, other.first_id), (one.first_ms, one.first_id)) else one
+    last = one if is_before((other.last_ms, other.last_id), (one.last_ms, one.last_id)) else other
     return Candle(
         open_ms,
         first.open,
@@ -161,11 +165,24 @@ def merged(one: Candle, other: Candle, open_ms: int) -> Candle:
         one.trades + other.trades,
         one.taker_buy_volume + other.taker_buy_volume,
         one.taker_buy_quote_volume + other.taker_buy_quote_volume,
-        first.first_id,
-        last.last_id,
+        _first_id(one.first_id, other.first_id),
+        max(one.last_id, other.last_id),
         last.last_quantity,
         last.last_ms,
+        first.first_ms,
     )
+
+
+def is_before(one: tuple[int, int], other: tuple[int, int]) -> bool:
+    """Whether a trade was made before another one; each is its time in milliseconds and its id, -1 without any.
+
+    Within a second ids are truer than times: the clocks of two sources may differ a little.
+    """
+    return (one[0] // SECOND_MS, one[1]) < (other[0] // SECOND_MS, other[1])
+
+
+def _first_id(one: int, other: int) -> int:
+    return max(one, other) if one < 0 or other < 0 else min(one, other)
 
 
 def combined(candles: Sequence[Candle], open_ms: int) -> Candle:
@@ -182,10 +199,11 @@ def combined(candles: Sequence[Candle], open_ms: int) -> Candle:
         sum(candle.trades for candle in candles),
         sum(candle.taker_buy_volume for candle in candles),
         sum(candle.taker_buy_quote_volume for candle in candles),
-        first.first_id,
-        last.last_id,
+        min((candle.first_id for candle in candles if candle.first_id >= 0), default=-1),
+        max(candle.last_id for candle in candles),
         last.last_quantity,
         last.last_ms,
+        first.first_ms,
     )
 
 

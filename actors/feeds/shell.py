@@ -10,15 +10,18 @@ from typing import Final
 
 from actors.background import Background
 from actors.feeds.depth import OutsideDepth
-from actors.feeds.source import MarketSource, Tick
+from actors.feeds.prints import PrintedSeconds
+from actors.feeds.source import SECOND_NS, MarketSource, Tick
 from infra.ports import Bus, Clock
 from mockexchange.instruments import Instrument
-from mockexchange.messages.codec import encode
-from mockexchange.messages.market import FeedMessage, FeedTicker, MarketUpdate
-from mockexchange.messages.subjects import feed_snapshot, feed_ticker, feed_updates
+from mockexchange.messages.codec import encode, encode_feed_prints
+from mockexchange.messages.market import FeedMessage, FeedTicker, MarketUpdate, Print
+from mockexchange.messages.subjects import feed_prints, feed_snapshot, feed_ticker, feed_updates
 
 TICKER_PAUSE_S: Final = 0.25
 TICKER_AT_LEAST_S: Final = 1.5
+PRINTS_AFTER_NS: Final = SECOND_NS // 20
+"""Prints of a second are told so long after its end, before the candles of that second are."""
 
 
 @dataclass(slots=True)
@@ -26,6 +29,7 @@ class _Market:
     """One symbol: how far it was published, and what was said so far."""
 
     symbol: str
+    prints: PrintedSeconds
     depth: OutsideDepth = field(default_factory=OutsideDepth)
     number: int = 0
     changed_ns: int = 0
@@ -55,7 +59,10 @@ class FeedShell:
         self._clock = clock
         self._epoch = epoch
         self._listings = listings
-        self._markets = {symbol: _Market(symbol) for symbol in sorted(source.symbols & instruments.keys())}
+        self._markets = {
+            symbol: _Market(symbol, PrintedSeconds(instruments[symbol]))
+            for symbol in sorted(source.symbols & instruments.keys())
+        }
         self._endings: list[Callable[[], Awaitable[None]]] = []
         self._background = Background()
 
@@ -97,8 +104,10 @@ class FeedShell:
         """Let the source speak of an instrument that was listed, and publish it if it does."""
         symbol = instrument.symbol
         self._source.add(instrument)
-        if symbol in self._source.symbols and symbol not in self._markets:
-            self._markets[symbol] = _Market(symbol)
+        if symbol in self._markets:
+            self._markets[symbol].prints.instrument = instrument
+        elif symbol in self._source.symbols:
+            self._markets[symbol] = _Market(symbol, PrintedSeconds(instrument))
             await self._serve(self._markets[symbol])
 
     async def _run(self) -> None:
@@ -108,6 +117,7 @@ class FeedShell:
                     tasks.create_task(self._hear_listings(self._listings))
                 tasks.create_task(self._publish_updates())
                 tasks.create_task(self._publish_tickers())
+                tasks.create_task(self._publish_prints())
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
 
@@ -119,10 +129,12 @@ class FeedShell:
                         self._publish(self._markets[symbol], updates)
 
     def _publish(self, market: _Market, updates: list[MarketUpdate]) -> None:
-        for update in updates:
-            market.depth.apply(update)
         market.number += 1
         market.changed_ns = self._clock.now_ns()
+        for update in updates:
+            market.depth.apply(update)
+            if isinstance(update, Print):
+                market.prints.add(update, market.changed_ns)
         message = FeedMessage(self._epoch, market.number, market.changed_ns, updates)
         self._bus.publish(feed_updates(market.symbol), encode(message))
 
@@ -150,6 +162,17 @@ class FeedShell:
         bid, ask = market.depth.best()
         ticker = FeedTicker(market.symbol, *bid, *ask, market.depth.last_price, market.changed_ns)
         self._bus.publish(feed_ticker(market.symbol), encode(ticker))
+
+    async def _publish_prints(self) -> None:
+        """Tell once a second of the prints of the last one, of those symbols that had any."""
+        while True:
+            past = (self._clock.now_ns() - PRINTS_AFTER_NS) % SECOND_NS
+            await self._clock.sleep((SECOND_NS - past) / SECOND_NS)
+            now_ns = self._clock.now_ns()
+            for market in list(self._markets.values()):
+                message = market.prints.over(now_ns, self._epoch)
+                if message is not None:
+                    self._bus.publish(feed_prints(market.symbol), encode_feed_prints(message))
 
 
 def _by_symbol(ticks: list[Tick]) -> dict[str, list[MarketUpdate]]:

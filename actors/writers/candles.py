@@ -1,7 +1,8 @@
 """The candle writer: candles and rolling statistics of all symbols, on the bus and in the read model.
 
 Own trades come from the journal, so that each is counted once whatever dies when: the position stands beside the rows.
-Prints of the outside market stand in no journal; they come from the bus, and what is missed of them is lost.
+Prints of the outside market stand in no journal; they come from the bus, and what is missed of them is lost: from the
+book while it is awake, and else by the second from the feed (see `outside_seconds`).
 """
 
 from __future__ import annotations
@@ -20,16 +21,17 @@ from actors.background import Background
 from actors.runtime import Pauses
 from actors.writers.candles_board import CandleBoard
 from actors.writers.market import print_of
+from actors.writers.outside_seconds import OutsideSeconds
 from infra.ports import Bus, Clock, Journal, JournalMessage, JournalRewound, JournalUnavailable
 from infra.read_model.candle_rows import CandleKey, CandlePosition, CandleRange
 from infra.read_model.candle_store import CandleStore
 from infra.read_model.store import HistoryUnavailable, PositionMoved
 from mockexchange.candle_views import encode_candle, encode_statistics
 from mockexchange.candles import NS_PER_MS, Candle
-from mockexchange.messages.codec import decode_record
+from mockexchange.messages.codec import decode_feed_prints, decode_record
 from mockexchange.messages.events import BookRecord, OrderFilled, RegistryRecord
 from mockexchange.messages.orders import Trade
-from mockexchange.messages.subjects import BOOKS, REGISTRY, book_journal, market
+from mockexchange.messages.subjects import BOOKS, REGISTRY, book_journal, feed_prints, market, symbol_of
 from mockexchange.registry import Registry
 
 SECOND_NS: Final = 1_000_000_000
@@ -67,6 +69,7 @@ class CandleWriter:
         self._pauses = Pauses(clock, longest_s=LONGEST_PAUSE_S)
         self._registry = Registry()
         self._board = CandleBoard()
+        self._outside = OutsideSeconds(self._now_ms())
         self._is_counting = False
         self._read = (0, 0)
         self._placed = (0, 0)
@@ -77,12 +80,15 @@ class CandleWriter:
         self._endings: list[Callable[[], Awaitable[None]]] = []
         self._background = Background()
         self._counters = dict.fromkeys(
-            ("trades", "prints", "missed_prints", "rows", "failed_writes", "sessions", "rebuilds"), 0
+            ("trades", "prints", "seconds", "missed_prints", "rows", "failed_writes", "sessions", "rebuilds"), 0
         )
 
     async def start(self) -> None:
         """Begin to count."""
+        self._outside = OutsideSeconds(self._now_ms())
         self._endings.append(await self._bus.subscribe(market("*", "trade"), self._on_trade))
+        self._endings.append(await self._bus.subscribe(market("*", "ticker"), self._on_book))
+        self._endings.append(await self._bus.subscribe(feed_prints("*"), self._on_prints))
         self._background.begin(self._run())
 
     async def stop(self) -> None:
@@ -236,8 +242,28 @@ class CandleWriter:
                 self._board.add(trade, self._registry.instruments[record.symbol], event.quote)
                 self._counters["trades"] += 1
 
-    def _on_trade(self, _subject: str, payload: bytes) -> None:
+    def _on_book(self, subject: str, _payload: bytes) -> None:
+        self._outside.hear_book(symbol_of(subject.split(".")[1]), self._now_ms())
+
+    def _on_prints(self, _subject: str, payload: bytes) -> None:
+        try:
+            self._outside.hear_feed(decode_feed_prints(payload))
+        except msgspec.DecodeError:
+            self._counters["missed_prints"] += 1
+
+    def _count_outside(self, now_ms: int) -> None:
+        """Count what the outside market did while books slept."""
+        for symbol, candle in self._outside.take(now_ms):
+            instrument = self._registry.instruments.get(symbol)
+            if instrument is None or not instrument.feed or self._board.waiting > MAX_WAITING:
+                self._counters["missed_prints"] += candle.trades
+                continue
+            self._board.add_second(candle, instrument)
+            self._counters["seconds"] += 1
+
+    def _on_trade(self, subject: str, payload: bytes) -> None:
         """Count a print of the outside market; own trades come from the journal."""
+        self._on_book(subject, payload)
         try:
             trade = print_of(payload)
         except (msgspec.DecodeError, ValueError, KeyError):
@@ -272,6 +298,7 @@ class CandleWriter:
                 self._bus.publish(market(instrument.symbol, "statistics"), payload)
 
     def _place(self, now_ms: int) -> None:
+        self._count_outside(now_ms)
         self._board.place(now_ms)
         self._placed = self._read
 

@@ -21,6 +21,7 @@ from mockexchange.candles import (
     candle_of,
     combined,
     flat_candle,
+    is_before,
     merged,
     moved,
     statistics_of,
@@ -75,7 +76,7 @@ class SymbolCandles:
         self.newest[interval] = max(self.newest[interval], candle.open_ms)
         if len(rows) > AT_HAND:
             del rows[min(rows)]
-        if self.last is None or candle.last_id > self.last.last_id:
+        if self.last is None or not is_before(_end(candle), _end(self.last)):
             self.last = candle
         if interval is Interval.MINUTE:
             self.window.put(candle)
@@ -160,10 +161,13 @@ class CandleBoard:
 
     def add(self, trade: Trade, instrument: Instrument, quote: int) -> None:
         """Count a trade that is worth `quote`."""
-        state = self._symbols.get(trade.symbol)
+        self.add_second(candle_of(trade, quote), instrument)
+
+    def add_second(self, candle: Candle, instrument: Instrument) -> None:
+        """Count the trades of a second."""
+        state = self._symbols.get(instrument.symbol)
         if state is None:
-            state = self._symbols[trade.symbol] = SymbolCandles(instrument)
-        candle = candle_of(trade, quote)
+            state = self._symbols[instrument.symbol] = SymbolCandles(instrument)
         known = state.seconds.get(candle.open_ms)
         if known is None:
             self._heard += 1
@@ -277,6 +281,10 @@ def _price_before(state: SymbolCandles, interval: Interval, open_ms: int) -> int
         return rows[min(rows)].open
     assert state.last is not None
     return state.last.close
+
+
+def _end(candle: Candle) -> tuple[int, int]:
+    return candle.last_ms, candle.last_id
 
 
 def _content(statistics: Statistics) -> tuple[int, int, int, int]:

@@ -9,7 +9,7 @@ import msgspec
 from mockexchange.candles import DAY_MS, HOUR_MS, Candle, Interval
 from mockexchange.messages.orders import Trade
 
-CANDLES_VERSION: Final = 1
+CANDLES_VERSION: Final = 2
 """Version of the names and encodings of candles; those of another version are deleted and built anew."""
 
 _I = Interval

@@ -16,7 +16,7 @@ from mockexchange.messages.events import (
     RegistryRecord,
     ShardRecord,
 )
-from mockexchange.messages.market import FeedMessage, FeedTicker
+from mockexchange.messages.market import FeedMessage, FeedPrints, FeedTicker
 from mockexchange.messages.subjects import REGISTRY, shard_of_subject, symbol_of_subject
 
 Record = RegistryRecord | ShardRecord | BookRecord
@@ -37,6 +37,10 @@ decode_directory_request: Final = msgspec.msgpack.Decoder(DirectoryRequest).deco
 decode_directory_answer: Final = msgspec.msgpack.Decoder(DirectoryAnswer).decode
 decode_feed_message: Final = msgspec.msgpack.Decoder(FeedMessage).decode
 decode_feed_ticker: Final = msgspec.msgpack.Decoder(FeedTicker).decode
+
+# JSON, since a quote volume may not fit into the 64 bits that msgpack has for an integer.
+encode_feed_prints: Final = msgspec.json.Encoder().encode
+decode_feed_prints: Final = msgspec.json.Decoder(FeedPrints).decode
 
 
 class RawShardRecord(msgspec.Struct, array_like=True, frozen=True):

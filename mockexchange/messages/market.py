@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from mockexchange.candles import Candle
 from mockexchange.messages.orders import Side
 
 
@@ -73,3 +74,16 @@ class FeedTicker(msgspec.Struct, array_like=True, frozen=True):
     ask_quantity: int
     last: int
     time_ns: int
+
+
+class FeedPrints(msgspec.Struct, array_like=True, frozen=True):
+    """The last seconds with prints, on `feed.<symbol>.prints`, soon after one more of them is over.
+
+    `candles` are of one second each, oldest first, at the feed's time and without trade ids; the last of them is the
+    symbol's `number`th in this `epoch`. Each is told several times, so that who misses a message misses nothing.
+    """
+
+    symbol: str
+    epoch: int
+    number: int
+    candles: list[Candle]

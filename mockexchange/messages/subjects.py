@@ -59,6 +59,11 @@ def feed_ticker(symbol: str) -> str:
     return f"feed.{token(symbol)}.ticker"
 
 
+def feed_prints(symbol: str) -> str:
+    """Return the subject of the seconds in which the outside market traded; `*` gives all."""
+    return f"feed.{token(symbol)}.prints"
+
+
 def market(symbol: str, kind: str) -> str:
     """Return a public market subject; `kind` is ticker, depth or trade."""
     return f"market.{token(symbol)}.{kind}"

@@ -18,7 +18,7 @@ from mockexchange.messages.orders import Side, Trade
 from mockexchange.messages.subjects import REGISTRY, book_journal, market
 from mockexchange.views import encode_trade
 
-BTC_USDT = Instrument("BTC", "USDT", 8, 8, 2, 5)
+BTC_USDT = Instrument("BTC", "USDT", 8, 8, 2, 5, feed=True)
 ETH_USDT = Instrument("ETH", "USDT", 8, 8, 2, 4)
 START_MS = 1_723_161_251_000
 """The manual clock's first moment."""

@@ -201,7 +201,11 @@ def candles_of_zone(trades: list[Trade], interval: Interval, offset_ms: int) -> 
     filled = [
         Candle(
             **{name: getattr(each, name) for name in Candle.__struct_fields__}
-            | {"open_ms": each.open_ms - offset_ms, "last_ms": each.last_ms - offset_ms}
+            | {
+                "open_ms": each.open_ms - offset_ms,
+                "first_ms": each.first_ms - offset_ms,
+                "last_ms": each.last_ms - offset_ms,
+            }
         )
         for each in candles
     ]

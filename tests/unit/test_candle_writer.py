@@ -6,8 +6,20 @@ from actors.writers.candles import CandleWriter
 from infra.read_model.store import HistoryUnavailable
 from mockexchange.candle_views import decode_candle, decode_statistics
 from mockexchange.candles import Candle, Interval
+from mockexchange.messages.codec import encode_feed_prints
+from mockexchange.messages.market import FeedPrints
 from mockexchange.messages.orders import Side, Trade
-from tests.support.candle_trades import BTC_USDT, START_MS, candles_of, journaled, listing, said, trade
+from tests.support.candle_trades import (
+    BTC_USDT,
+    ETH_USDT,
+    START_MS,
+    candle,
+    candles_of,
+    journaled,
+    listing,
+    said,
+    trade,
+)
 from tests.support.heard_bus import HeardBus
 from tests.support.manual_clock import ManualClock
 from tests.support.memory_candles import MemoryCandleStore
@@ -27,6 +39,8 @@ class Surroundings:
         self.writer = CandleWriter(self.journal, self.bus, self.store, self.clock)
         self.own: list[Trade] = []
         self.prints: list[Trade] = []
+        self.outside: list[Trade] = []
+        self.feed_number = 0
         self._id = 0
 
     async def restart(self) -> None:
@@ -50,6 +64,21 @@ class Surroundings:
         self.prints.append(each)
         self.bus.publish(*said(each))
         return each
+
+    async def outside_second(self, price: int = 6_000_000, quantity: int = 1_000) -> None:
+        """Let a second pass in which the feed has a print; what the book says of it is the caller's."""
+        now_ms = self.clock.now_ns() // 1_000_000
+        each = trade(-1, price, quantity, at_ms=now_ms - now_ms % 1_000, side=Side.SELL)
+        self.outside.append(each)
+        await self.clock.advance(1)
+        self.feed_number += 1
+        self.bus.publish(
+            "feed.BTC-USDT.prints", encode_feed_prints(FeedPrints(BTC, 1, self.feed_number, [candle(each)]))
+        )
+
+    def speak(self) -> None:
+        """Let the book say that it is awake."""
+        self.bus.publish("market.BTC-USDT.ticker", b"{}")
 
     def skip_id(self) -> None:
         """Leave a trade id for later."""
@@ -300,5 +329,82 @@ def test_payloads_that_make_no_sense_are_counted() -> None:
         around.bus.publish("market.BTC-USDT.trade", b"{")
         around.bus.publish(*said(trade(1, at_ms=START_MS, is_outside=True)))
         assert (around.writer.status()["missed_prints"], around.writer.status()["prints"]) == (1, 1)
+
+    writing(scenario)
+
+
+def test_prints_of_a_sleeping_book_count_in_every_interval_and_have_no_ids() -> None:
+    async def scenario(around: Surroundings) -> None:
+        await around.clock.advance(1)
+        for turn in range(70):
+            await around.outside_second(6_000_000 + turn * 7 % 11, 1_000 + turn)
+        await around.clock.advance(7)
+        for interval in Interval:
+            assert around.rows(interval) == candles_of(around.outside, interval), interval
+        assert {(row.first_id, row.last_id) for row in around.rows()} == {(-1, -1)}
+        told = around.told("1m")[-1]
+        assert (told["first_trade_id"], told["first_time"] is None) == (None, False)
+        statistics = decode_statistics(around.bus.payloads("market.BTC-USDT.statistics")[-1])
+        assert (statistics.trades, statistics.first_id) == (70, -1)
+        assert statistics.last == around.outside[-1].price
+
+    writing(scenario)
+
+
+def test_a_print_counts_once_whether_the_book_or_the_feed_tells_of_it() -> None:
+    async def scenario(around: Surroundings) -> None:
+        await around.clock.advance(1)
+        for _ in range(20):
+            await around.outside_second()
+        asleep = len(around.outside)
+        for _ in range(20):
+            around.speak()
+            around.print()
+            await around.outside_second()
+        awake = len(around.outside)
+        await around.clock.advance(0)
+        for _ in range(20):
+            await around.outside_second()
+        await around.clock.advance(8)
+        counted = around.outside[:asleep] + around.prints + around.outside[awake:]
+        assert around.rows(Interval.SECOND) == candles_of(counted, Interval.SECOND)
+        assert around.rows(Interval.HOUR) == candles_of(counted, Interval.HOUR)
+
+    writing(scenario)
+
+
+def test_own_trades_and_the_feeds_seconds_are_one_market_over_restarts_of_the_writer() -> None:
+    async def scenario(around: Surroundings) -> None:
+        await around.clock.advance(1)
+        for _ in range(10):
+            await around.outside_second(6_100_000)
+        await around.clock.advance(8)
+        counted = list(around.outside)
+        await around.writer.stop()
+        await around.outside_second(9_000_000)
+        around.trade(6_000_000)
+        await around.restart()
+        around.outside.clear()
+        await around.clock.advance(1)
+        for _ in range(10):
+            await around.outside_second(6_200_000)
+        await around.clock.advance(8)
+        counted += around.own + around.outside
+        for interval in (Interval.SECOND, Interval.MINUTE, Interval.DAY):
+            expected = sorted(counted, key=lambda each: each.time_ns)
+            assert around.rows(interval) == candles_of(expected, interval), interval
+
+    writing(scenario)
+
+
+def test_seconds_of_an_instrument_without_a_feed_are_not_counted() -> None:
+    async def scenario(around: Surroundings) -> None:
+        around.bus.publish("feed.DOGE-USDT.prints", encode_feed_prints(FeedPrints("DOGE/USDT", 1, 1, [])))
+        around.bus.publish("feed.BTC-USDT.prints", b"{")
+        later = trade(-1, at_ms=START_MS + 2_000, instrument=ETH_USDT)
+        around.bus.publish("feed.ETH-USDT.prints", encode_feed_prints(FeedPrints("ETH/USDT", 1, 1, [candle(later)])))
+        await around.clock.advance(10)
+        assert around.store.of("ETH/USDT", Interval.MINUTE) == []
+        assert around.writer.status()["missed_prints"] == 2
 
     writing(scenario)

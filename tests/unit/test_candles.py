@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import permutations
 
 import pytest
 
@@ -12,6 +13,7 @@ from mockexchange.candles import (
     aggregated,
     bucket,
     close_ms,
+    combined,
     filled,
     flat_candle,
     merged,
@@ -105,8 +107,26 @@ def test_trades_make_a_candle_whatever_their_order() -> None:
         last_id=4,
         last_quantity=2,
         last_ms=START_MS + 7,
+        first_ms=START_MS,
     )
     assert merged(four, merged(three, merged(two, one, opens), opens), opens) == whole
+
+
+def test_trades_without_ids_are_ordered_by_their_seconds() -> None:
+    early, own, late = trade(-1, 100), trade(7, 90, at_ms=START_MS + 1_000), trade(-1, 110, at_ms=START_MS + 2_000)
+    later_own = trade(9, 105, at_ms=START_MS + 3_000)
+    candles = [candle(each) for each in (early, own, late, later_own)]
+    opens = candles[0].open_ms
+    whole = combined(candles, opens)
+    for order in permutations(candles):
+        made = order[0]
+        for each in order[1:]:
+            made = merged(made, each, opens)
+        assert made == whole
+    assert (whole.open, whole.high, whole.low, whole.close) == (100, 110, 90, 105)
+    assert (whole.first_id, whole.last_id, whole.first_ms, whole.last_ms) == (7, 9, START_MS, START_MS + 3_000)
+    without = merged(candles[0], candles[2], opens)
+    assert (without.open, without.close, without.first_id, without.last_id) == (100, 110, -1, -1)
 
 
 def test_gaps_are_filled_with_the_price_before() -> None:

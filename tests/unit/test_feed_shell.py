@@ -10,11 +10,13 @@ from actors.feeds.shell import FeedShell
 from actors.feeds.source import SECOND_NS, MarketSource, SilentSource, Tick, pace
 from actors.feeds.synthetic import SyntheticSource
 from infra.ports import Clock
+from mockexchange.candles import Candle, Interval
 from mockexchange.instruments import Instrument
-from mockexchange.messages.codec import decode_feed_message, decode_feed_ticker
+from mockexchange.messages.codec import decode_feed_message, decode_feed_prints, decode_feed_ticker
 from mockexchange.messages.market import DepthSnapshot, DepthUpdate, MarketSilent, Print
 from mockexchange.messages.orders import Side
 from mockexchange.presets import preset
+from tests.support.candle_trades import candles_of, trade
 from tests.support.heard_bus import HeardBus
 from tests.support.manual_clock import ManualClock
 
@@ -130,6 +132,40 @@ def test_tickers_are_conflated_while_much_happens_and_repeated_while_nothing_doe
     fed(scenario, ListedTicks(busy))
 
 
+def test_every_print_is_told_in_its_second_and_each_second_several_times() -> None:
+    async def scenario(shell: FeedShell, bus: HeardBus, clock: ManualClock) -> None:
+        await clock.advance(40)
+        printed = [
+            trade(-1, update.price, update.quantity, at_ms=message.time_ns // 10**6, side=update.taker_side)
+            for message in map(decode_feed_message, bus.payloads("feed.BTC-USDT.updates"))
+            for update in message.updates
+            if isinstance(update, Print)
+        ]
+        expected = candles_of(printed, Interval.SECOND, LISTED["BTC/USDT"])
+        messages = [decode_feed_prints(payload) for payload in bus.payloads("feed.BTC-USDT.prints")]
+        assert len(messages) > 30
+        assert [message.number for message in messages] == list(range(1, len(messages) + 1))
+        for message in messages:
+            assert message.epoch == 77
+            assert message.candles == expected[max(message.number - 5, 0) : message.number]
+        assert len(expected) - len(messages) <= 1
+
+    fed(scenario, SyntheticSource(LISTED, 1))
+
+
+def test_volumes_beyond_64_bits_are_told() -> None:
+    huge = Print(10**17, 10**17, Side.SELL, 1, 0)
+
+    async def scenario(shell: FeedShell, bus: HeardBus, clock: ManualClock) -> None:
+        await clock.advance(5)
+        [payload] = bus.payloads("feed.BTC-USDT.prints")
+        [candle] = decode_feed_prints(payload).candles
+        assert isinstance(candle, Candle)
+        assert candle.quote_volume == LISTED["BTC/USDT"].quote_amount(10**17, 10**17) > 2**64
+
+    fed(scenario, ListedTicks([Tick(0, "BTC/USDT", [SHOWN, huge])]))
+
+
 def test_a_schedule_that_was_stopped_for_a_while_does_not_hurry_through_what_it_missed() -> None:
     class Stoppable(ManualClock):
         stopped_s = 0.0
@@ -209,7 +245,8 @@ def test_symbols_that_are_not_listed_are_not_published() -> None:
         await shell.start()
         await clock.advance(2)
         await shell.stop()
-        assert {subject for subject, _ in bus.published} == {"feed.ETH-USDT.updates", "feed.ETH-USDT.ticker"}
+        kinds = ("updates", "ticker", "prints")
+        assert {subject for subject, _ in bus.published} == {f"feed.ETH-USDT.{kind}" for kind in kinds}
 
     asyncio.run(run())
 

@@ -47,6 +47,7 @@ CANDLE = Candle(
     last_id=17,
     last_quantity=1_000,
     last_ms=1_723_161_251_000,
+    first_ms=1_723_161_002_000,
 )
 
 
