@@ -7,12 +7,20 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mockexchange.ledger import Joined, Known, KnownTransfer, Ledger
+from mockexchange.ledger import Joined, Known, KnownTransfer, Ledger, PromisedList
 from mockexchange.messages.codec import decode_record
-from mockexchange.messages.commands import Deposit, PlaceOrder, SetBalance, Withdraw
+from mockexchange.messages.commands import (
+    AmendOrder,
+    Deposit,
+    PlaceList,
+    PlaceOrder,
+    ReplaceOrder,
+    SetBalance,
+    Withdraw,
+)
 from mockexchange.messages.events import Adjusted, BookRecord, Deposited, OrderReserved, Withdrawn
 from mockexchange.messages.market import Print
-from mockexchange.messages.orders import CLEARING, Order, OrderType, Side, TimeInForce
+from mockexchange.messages.orders import CLEARING, Order, OrderType, SelfTradePrevention, Side, TimeInForce
 from tests.support.auditor import audit
 from tests.support.exchange import BTC, FAR_NS, USDT, Exchange, Shard
 
@@ -22,6 +30,8 @@ PRICES = {"BTC/USDT": 60_000_00, "ETH/BTC": 5_000}
 TICKS = {"BTC/USDT": 1_00, "ETH/BTC": 5}
 STEPS = {"BTC/USDT": 1, "ETH/BTC": 10}
 QUOTES = {"BTC/USDT": USDT, "ETH/BTC": BTC // 1000}
+
+Request = PlaceOrder | PlaceList | ReplaceOrder | Deposit | Withdraw | SetBalance
 
 accounts = st.sampled_from(sorted(ACCOUNTS))
 symbols = st.sampled_from(sorted(PRICES))
@@ -49,13 +59,59 @@ def limit_orders(draw: st.DrawFn) -> PlaceOrder:
 def market_orders(draw: st.DrawFn) -> PlaceOrder:
     symbol, side = draw(symbols), draw(sides)
     size = draw(st.integers(2, 100))
-    is_by_quote = side is Side.BUY and draw(st.booleans())
+    is_by_quote = draw(st.booleans())
     quantity, quote = (0, size * QUOTES[symbol]) if is_by_quote else (size * STEPS[symbol], 0)
     reference = PRICES[symbol] + draw(ticks) * TICKS[symbol]
     return PlaceOrder(
         draw(command_ids), draw(accounts), symbol, side, OrderType.MARKET, TimeInForce.IOC, False, quantity, 0, quote,
         reference, "", 1, FAR_NS,
     )  # fmt: skip
+
+
+@st.composite
+def conditional_orders(draw: st.DrawFn) -> PlaceOrder:
+    order = draw(limit_orders())
+    order_type = draw(st.sampled_from([each for each in OrderType if each.is_conditional]))
+    return msgspec.structs.replace(
+        order,
+        order_type=order_type,
+        is_post_only=False,
+        stop_price=PRICES[order.symbol] + draw(ticks) * TICKS[order.symbol],
+        price=order.price if order_type.has_limit else 0,
+        time_in_force=order.time_in_force if order_type.has_limit else TimeInForce.IOC,
+        prevention=draw(st.sampled_from(SelfTradePrevention)),
+    )
+
+
+@st.composite
+def order_lists(draw: st.DrawFn) -> PlaceList:
+    """Return a list that makes sense, but for ids that may repeat."""
+    first, second = draw(limit_orders()), draw(conditional_orders())
+    beyond = TICKS[first.symbol] * (1 if first.side is Side.SELL else -1)
+    stop_price = PRICES[first.symbol] - beyond * draw(st.integers(0, 2))
+    legs = (
+        msgspec.structs.replace(
+            first,
+            price=PRICES[first.symbol] + beyond * draw(st.integers(1, 2)),
+            time_in_force=TimeInForce.GTC,
+            is_post_only=False,
+        ),
+        msgspec.structs.replace(
+            second,
+            account=first.account,
+            symbol=first.symbol,
+            side=first.side,
+            quantity=first.quantity,
+            order_type=OrderType.STOP_LOSS_LIMIT,
+            time_in_force=TimeInForce.GTC,
+            price=stop_price + beyond * draw(st.integers(-1, 1)),
+            stop_price=stop_price,
+        ),
+    )
+    return PlaceList(legs, draw(st.sampled_from(["", "l"])))
+
+
+orders_of_all_kinds = limit_orders() | market_orders() | conditional_orders()
 
 
 class Money(RuleBasedStateMachine):
@@ -65,8 +121,9 @@ class Money(RuleBasedStateMachine):
         super().__init__()
         self.exchange = Exchange()
         self.effects: dict[tuple[int, str], int] = {}
-        self.requests: list[PlaceOrder | Deposit | Withdraw | SetBalance] = []
+        self.requests: list[Request] = []
         self.snapshots: dict[int, bytes] = {}
+        self.amendments = 0
 
     @initialize()
     def fund(self) -> None:
@@ -76,7 +133,7 @@ class Money(RuleBasedStateMachine):
     def shard_of(self, account: int) -> Shard:
         return self.exchange.shards[ACCOUNTS[account]]
 
-    def send(self, request: PlaceOrder | Deposit | Withdraw | SetBalance) -> None:
+    def send(self, request: Request) -> None:
         shard = self.shard_of(request.account)
         key = request.account, request.command_id
         decision = shard.decide(request)
@@ -85,18 +142,46 @@ class Money(RuleBasedStateMachine):
                 assert key not in self.effects, "a command takes effect twice"
                 self.effects[key] = len(self.exchange.records)
                 self.requests.append(request)
+            case PromisedList(legs=legs):
+                for leg in legs:
+                    assert (leg.account, leg.command_id) not in self.effects, "a command takes effect twice"
+                    self.effects[leg.account, leg.command_id] = len(self.exchange.records)
+                self.requests.append(request)
             case Known() | KnownTransfer() | Joined():
                 assert key in self.effects, "nobody sent this before"
 
-    @rule(orders=st.lists(limit_orders() | market_orders(), min_size=1, max_size=8))
+    @rule(orders=st.lists(orders_of_all_kinds, min_size=1, max_size=8))
     def place(self, orders: list[PlaceOrder]) -> None:
         for order in orders:
             self.send(order)
 
-    @rule(orders=st.lists(limit_orders() | market_orders(), min_size=1, max_size=8))
+    @rule(orders=st.lists(orders_of_all_kinds, min_size=1, max_size=8))
     def place_and_settle(self, orders: list[PlaceOrder]) -> None:
         self.place(orders)
         self.exchange.settle()
+
+    @rule(listed=order_lists())
+    def place_list(self, listed: PlaceList) -> None:
+        self.send(listed)
+
+    @rule(place=orders_of_all_kinds, only_if_open=st.booleans(), data=st.data())
+    def replace(self, place: PlaceOrder, only_if_open: bool, data: st.DataObject) -> None:
+        orders = self.shard_of(place.account).ledger.open_orders(place.account, place.symbol, 0, 0)
+        if orders:
+            old = data.draw(st.sampled_from(orders))
+            self.send(ReplaceOrder(place, old.order_id, "", only_if_open))
+
+    @rule(account=accounts, tenths=st.integers(1, 10), name=st.sampled_from(["", "z1", "z2"]), data=st.data())
+    def amend(self, account: int, tenths: int, name: str, data: st.DataObject) -> None:
+        shard = self.shard_of(account)
+        orders: list[Order] = shard.ledger.open_orders(account, "", 0, 0)
+        if orders:
+            order = data.draw(st.sampled_from(orders))
+            step = STEPS[order.symbol]
+            quantity = order.quantity * tenths // 10 // step * step
+            self.amendments += 1
+            command_id = f"amend{self.amendments}"
+            shard.amend(AmendOrder(command_id, account, order.order_id, "", quantity, name, FAR_NS))
 
     @rule(account=accounts, amount=st.integers(0, 900), command_id=command_ids, kind=st.sampled_from("dws"))
     def transfer(self, account: int, amount: int, command_id: str, kind: str) -> None:

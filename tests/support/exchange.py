@@ -29,12 +29,14 @@ from mockexchange.messages.events import (
     SCHEMA_VERSION,
     AccountCreated,
     Adjusted,
+    AmendRejected,
     Applied,
     AssetListed,
     BookEvent,
     BookRecord,
     Deposited,
     InstrumentListed,
+    OrderAmended,
     OrderReserved,
     RegistryEvent,
     RegistryRecord,
@@ -140,6 +142,7 @@ class Shard:
         self.intake = Intake(self.ledger, exchange.intake_limits)
         self.unsent: list[ShardEvent] = []
         self.deliveries: dict[str, list[OrderReserved | BookCancel | BookAmend]] = {}
+        self.amending: dict[str, AmendOrder] = {}
         self.number = 0
 
     def decide(self, request: Placement | Deposit | Withdraw | SetBalance) -> Decision:
@@ -155,6 +158,7 @@ class Shard:
         """Decide, and queue what the book is to hear behind the orders that are queued."""
         decision = self.intake.amend(request)
         if isinstance(decision, Amending):
+            self.amending[request.command_id] = request
             self.deliveries.setdefault(decision.symbol, []).append(decision.command)
         return decision
 
@@ -179,7 +183,16 @@ class Shard:
             changes += self.ledger.apply(sequence, subject, record)
             if isinstance(record, ShardRecord):
                 self.intake.settle(record.events)
+            elif isinstance(record, BookRecord):
+                self.end_amendments(record)
         return changes
+
+    def end_amendments(self, record: BookRecord) -> None:
+        """Free the client order ids of amendments that a book decided."""
+        for event in record.events:
+            if isinstance(event, OrderAmended | AmendRejected) and event.command_id in self.amending:
+                request = self.amending.pop(event.command_id)
+                self.intake.end_amendment(request.account, request.new_client_order_id)
 
     def restart(self, snapshot: bytes | None = None) -> None:
         """Lose everything but the journal, and recover from it."""
@@ -187,7 +200,7 @@ class Shard:
         limits = self.exchange.ledger_limits
         self.ledger = Ledger(self.shard, limits) if snapshot is None else Ledger.from_snapshot(snapshot, limits)
         self.intake = Intake(self.ledger, self.exchange.intake_limits)
-        self.unsent, self.deliveries, self.number = [], {}, 0
+        self.unsent, self.deliveries, self.amending, self.number = [], {}, {}, 0
         self.fold()
         for symbol, orders in self.ledger.unresolved().items():
             self.deliveries[symbol] = [*map(reservation_of, orders)]
