@@ -144,6 +144,7 @@ class Gateway:
     def _status(self) -> GatewayBeat:
         counters = {name: float(value) for name, value in self.dispatcher.counters.items()}
         counters["pending"] = float(self.dispatcher.pending)
+        counters |= self.streams.counts()
         return GatewayBeat("gateway", counters, self.requests.all())
 
     async def _beat(self) -> None:

@@ -14,7 +14,6 @@ from gateway.binance.market_streams import find_stream, unknown_stream
 from gateway.binance.user_streams import UserStream
 from gateway.failures import Failure
 from gateway.streams.channels import Message
-from gateway.streams.connection import RESTART
 from gateway.streams.visit import AnySocket, Speech, Visit, receive_visit
 
 INVALID: Final = 2
@@ -58,15 +57,9 @@ class StreamSession:
             self._connection.send(await self._answer(text))
             text = await self._connection.receive()
 
-    # --- what readers of channels do ---
-
     def hear(self, message: Message) -> None:
         """Pass a message on."""
         self._connection.send(message.combined if self._is_combined else message.text)
-
-    def lose(self, _name: str, reason: str) -> None:
-        """Close, so that the client starts anew."""
-        self._connection.close(RESTART, reason)
 
     # --- requests ---
 

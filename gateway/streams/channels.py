@@ -33,9 +33,6 @@ class Reader(Protocol):
     def hear(self, message: Message) -> None:
         """Take a message; must not wait."""
 
-    def lose(self, name: str, reason: str) -> None:
-        """Learn that a channel has lost messages."""
-
 
 class Channel:
     """A stream with readers. With `keeps_last` a new reader gets the last message at once.
@@ -57,11 +54,6 @@ class Channel:
             self._last = message
         for reader in tuple(self.readers):
             reader.hear(message)
-
-    def lose(self, reason: str) -> None:
-        """Tell all readers that messages are missing."""
-        for reader in tuple(self.readers):
-            reader.lose(self.name, reason)
 
     def greet(self, reader: Reader) -> None:
         """Send a new reader the last message, where there is one to keep."""

@@ -61,6 +61,14 @@ class Streams:
         await self.watch.stop()
         await self.hub.stop()
 
+    def counts(self) -> dict[str, float]:
+        """Return how much there is now, for people and metrics."""
+        return {
+            "stream_connections": float(self.connections),
+            "stream_channels": float(len(self.channels)),
+            "stream_subjects": float(self.hub.subjects),
+        }
+
     async def serve(self, socket: Socket, converse: Converse, limits: ConnectionLimits | None = None) -> None:
         """Hold a conversation over a socket, unless there are too many."""
         connection = Connection(socket, self._clock, limits or self.limits.connection)

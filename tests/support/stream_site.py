@@ -74,6 +74,11 @@ class StreamSite:
         return gateway
 
     @property
+    def sockets(self) -> int:
+        """How many connections the server holds."""
+        return len(self._server.server_state.connections)
+
+    @property
     def feed(self) -> Any:
         """The outside market of BTC/USDT."""
         return self.exchange.feeds["BTC/USDT"]
