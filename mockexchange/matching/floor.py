@@ -83,12 +83,15 @@ class Floor:
         return (state.bids, house.asks), (state.asks, house.bids)
 
     def is_out_of_band(self, price: int) -> bool:
-        """Whether a limit price is too far from the last price, where that is known."""
-        last = self.state.last_price
-        if not last:
-            return False
+        """Whether a limit price is too far from the last price, or while none is known from the outside's best."""
+        reference = self.state.last_price
+        if not reference:
+            best = self.house.bids.best or self.house.asks.best
+            if best is None:
+                return False
+            reference = best.price
         down, up = self._band_down, self._band_up
-        return price * MILLION < last * down or bool(up and price * MILLION > last * up)
+        return price * MILLION < reference * down or bool(up and price * MILLION > reference * up)
 
     def plan(self, taker: Taker, own: BookSide, house: HouseSide, without: BookOrder | None = None) -> Plan:
         """Choose what a taker takes, as if the order `without` and the other of its list were gone."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mockexchange.instruments import ListingError, check_listing
+from mockexchange.messages.market import DepthSnapshot
 from mockexchange.messages.orders import OrderType, Side
 from mockexchange.messages.refusals import RejectReason
 from tests.support.book_desk import BookDesk
@@ -45,7 +46,14 @@ def test_zero_is_no_bound() -> None:
     assert at_hundred((0, 2_000_000)).buy(1, 1).kinds == ["OrderAccepted"]
 
 
-def test_without_a_last_price_every_price_is_in_bounds() -> None:
+def test_before_the_first_price_the_outside_best_is_looked_at() -> None:
+    desk = BookDesk(feed=True, band=(200_000, 5_000_000))
+    desk.hear(DepthSnapshot([(100, 5)], [(101, 5)], 1))
+    assert desk.buy(1, 19).refusal is RejectReason.PRICE_OUT_OF_BAND
+    assert desk.buy(1, 20).kinds == ["OrderAccepted"]
+
+
+def test_where_nothing_is_known_every_price_is_in_bounds() -> None:
     assert BookDesk(band=(200_000, 5_000_000)).buy(1, 10**6).kinds == ["OrderAccepted"]
 
 
