@@ -199,3 +199,25 @@ async def test_a_revoked_key_ends_its_streams(at: StreamSite) -> None:
         await at.api.admin.delete(f"/keys/{made['key_id']}", 200)
         assert (await talk.closed())[0] == 1008
         assert (await other.closed())[0] == 1008
+
+
+@on_a_stream_site()
+async def test_a_list_is_told_at_its_start_and_at_its_end(at: StreamSite) -> None:
+    terms = {"symbol": "BTCUSDT", "side": "SELL", "quantity": "0.01"}
+    above = {"aboveType": "LIMIT_MAKER", "abovePrice": "70000.00"}
+    below = {"belowType": "STOP_LOSS", "belowStopPrice": "50000.00"}
+    async with at.talk("/ws-api/v3") as talk, at.talk(f"/ws/{await listen_key(at)}") as events:
+        await opened(at)
+        placed = await request(talk, "orderList.place.oco", **signed(**terms, **above, **below))
+        assert placed["status"] == 200, placed
+        number = placed["result"]["orderListId"]
+        begun = await events.until(lambda message: message["e"] == "listStatus")
+        assert (begun["g"], begun["l"], begun["L"]) == (number, "EXEC_STARTED", "EXECUTING")
+        assert {leg["i"] for leg in begun["O"]} == {leg["orderId"] for leg in placed["result"]["orders"]}
+        canceled = await request(talk, "orderList.cancel", 2, **signed(symbol="BTCUSDT", orderListId=number))
+        assert canceled["status"] == 200, canceled
+        reports: list[dict[str, Any]] = []
+        while not reports or reports[-1]["e"] != "listStatus":
+            reports.append(await events.hear())
+        assert (reports[-1]["g"], reports[-1]["l"], reports[-1]["L"]) == (number, "ALL_DONE", "ALL_DONE")
+        assert len([report for report in reports if report["e"] == "executionReport"]) == 2
