@@ -40,7 +40,11 @@ _LAST_OPEN: Final = OrderStatus.PARTIALLY_FILLED
 
 
 class StepView(msgspec.Struct):
-    """One step in the history of an order: the amounts of this step alone, and what was left after it."""
+    """One step in the history of an order: the amounts of this step alone, and what was left after it.
+
+    `triggered` is the step in which the stop price was reached, at `price`; `amended_from` is the amount that the
+    order had before this step lowered it.
+    """
 
     ts: int
     status: str
@@ -52,6 +56,8 @@ class StepView(msgspec.Struct):
     reserved_notion_left: str
     reserved_fee_left: str
     comment: str | None
+    triggered: bool
+    amended_from: str | None
 
 
 class OrderView(msgspec.Struct):
@@ -332,9 +338,12 @@ def history_view(order: Order, steps: Sequence[OrderStep], instrument: Instrumen
     fee_scale = instrument.base_scale if order.side is _BUY else instrument.quote_scale
     history: dict[str, StepView] = {}
     filled = 0
+    # After an amendment the order says what it came to; until then it was what the step says it was before.
+    amended = [index for index, step in enumerate(steps) if step.amended_from]
     for index, step in enumerate(steps):
         filled += step.quantity
-        left = order.quantity - filled
+        following = next((steps[later].amended_from for later in amended if later > index), order.quantity)
+        left = following - filled
         reserved = reserved_value(order, instrument, left, step.hold_left)
         history[str(index)] = StepView(
             ts=step.time_ns // NS_PER_MS,
@@ -347,6 +356,8 @@ def history_view(order: Order, steps: Sequence[OrderStep], instrument: Instrumen
             reserved_notion_left=to_text(reserved, instrument.quote_scale),
             reserved_fee_left=to_text(0, fee_scale),
             comment=step.reason.text if step.reason is not None else None,
+            triggered=step.is_triggered,
+            amended_from=instrument.quantity_text(step.amended_from) if step.amended_from else None,
         )
     return history
 

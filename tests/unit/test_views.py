@@ -107,6 +107,21 @@ def a_fill(**changes: object) -> Fill:
     return msgspec.structs.replace(fill, **changes)
 
 
+def test_history_tells_what_was_triggered_and_amended() -> None:
+    steps = [
+        OrderStep(TIME_NS, OrderStatus.NEW),
+        OrderStep(TIME_NS, OrderStatus.NEW, 6_000_000, is_triggered=True),
+        OrderStep(TIME_NS, OrderStatus.NEW, amended_from=5_000),
+        OrderStep(TIME_NS, OrderStatus.PARTIALLY_FILLED, 6_000_000, 500, 30_000_000_000),
+        OrderStep(TIME_NS, OrderStatus.PARTIALLY_FILLED, amended_from=3_000),
+    ]
+    history = list(views.history_view(buy(), steps, BTC_USDT).values())
+    assert [step.triggered for step in history] == [False, True, False, False, False]
+    assert history[1].price == "60000.00"
+    assert [step.amended_from for step in history] == [None, None, "0.05000", None, "0.03000"]
+    assert [step.amount_remain for step in history] == ["0.05000", "0.05000", "0.03000", "0.02500", "0.01500"]
+
+
 def a_ticker() -> views.TickerView:
     return views.ticker_view(
         BTC_USDT,
