@@ -157,11 +157,11 @@ DIALECT = """
 from litestar import Response, get
 from gateway.dialect import Dialect
 
-@get("/api/v9/ping", sync_to_thread=False)
+@get("/other/v9/ping", sync_to_thread=False)
 def ping() -> dict[str, int]:
     return {}
 
-@get("/api/v9/broken", sync_to_thread=False)
+@get("/other/v9/broken", sync_to_thread=False)
 def broken() -> None:
     from gateway.failures import InvalidInput
     raise InvalidInput("symbol", "is bad")
@@ -169,7 +169,7 @@ def broken() -> None:
 def write_failure(failure: Exception) -> Response:
     return Response({"code": -1, "msg": type(failure).__name__}, status_code=418)
 
-DIALECT = Dialect("other", [ping, broken], write_failure, prefixes=("/api/v9",))
+DIALECT = Dialect("other", [ping, broken], write_failure, prefixes=("/other/v9",))
 """
 
 
@@ -186,11 +186,11 @@ def other_dialect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[M
 
 @with_exchange()
 async def test_a_dialect_is_one_more_folder(api: Api, other_dialect: ModuleType) -> None:
-    assert [dialect.name for dialect in find_dialects(other_dialect)] == ["other", "native"]
+    assert [dialect.name for dialect in find_dialects(other_dialect)] == ["binance", "other", "native"]
     both = Api(api.exchange, create_app(api.exchange.parts(index=1)))
-    assert await both.get("/api/v9/ping") == {}
-    assert await both.get("/api/v9/broken", 418) == {"code": -1, "msg": "InvalidInput"}
-    assert await both.get("/api/v9/nope", 418) == {"code": -1, "msg": "NotFoundException"}
+    assert await both.get("/other/v9/ping") == {}
+    assert await both.get("/other/v9/broken", 418) == {"code": -1, "msg": "InvalidInput"}
+    assert await both.get("/other/v9/nope", 418) == {"code": -1, "msg": "NotFoundException"}
     assert (await both.get("/nope", 404))["error"]["code"] == "not_found"
 
 
