@@ -9,8 +9,8 @@ from typing import TypeVar
 from gateway.book_desk import BookDesk
 from gateway.dispatch import NS_PER_S, Dispatcher
 from gateway.failures import CommandRefused, UnderMaintenance, failure_of
-from gateway.market_memory import MarketMemory
 from gateway.registry_follower import RegistryFollower
+from infra.market_memory import MarketMemory
 from infra.ports import Clock
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.messages.commands import Refused, ShardRequest, Unavailable

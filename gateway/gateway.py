@@ -25,7 +25,6 @@ from gateway.heartbeats import Heartbeats
 from gateway.history_desk import History, HistoryDesk
 from gateway.key_ring import KeyRing, Unseal
 from gateway.listen_keys import LocalListenKeys
-from gateway.market_memory import MarketMemory
 from gateway.metrics import GatewayBeat, RequestTimes, exposition
 from gateway.money_desk import MoneyDesk
 from gateway.order_desk import OrderDesk
@@ -33,6 +32,7 @@ from gateway.order_lists import OrderLists
 from gateway.rate_limits import Limiter, RateLimits
 from gateway.registry_follower import RegistryFollower
 from gateway.streams.streams import StreamLimits, Streams
+from infra.market_memory import MarketMemory
 from infra.ports import Books, Bus, Clock, Counters, Directory, Journal, ListenKeys, Shards
 from mockexchange.messages.subjects import heartbeat
 

@@ -9,8 +9,8 @@ from gateway.auth import Caller
 from gateway.dispatch import READS, TRANSFERS
 from gateway.failures import InvalidInput
 from gateway.floor import Floor
-from gateway.market_memory import value_in
 from gateway.new_orders import positive_units
+from infra.market_memory import value_in
 from mockexchange.instruments import Asset
 from mockexchange.messages.commands import AccountAnswer, Balance, Deposit, ReadAccount, SetBalance, Withdraw
 from mockexchange.money import AmountError, to_text, to_units

@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.book_desk import BookDesk
 from gateway.failures import NotAvailable
-from gateway.market_memory import MarketMemory
+from infra.market_memory import MarketMemory
 from infra.ports import Clock
 
 ROUND_S: Final = 1.0

@@ -10,8 +10,8 @@ import pytest
 from gateway.book_desk import BookDesk
 from gateway.failures import NotAvailable
 from gateway.heartbeats import Heartbeats
-from gateway.market_memory import MarketMemory, Quote, value_in
 from gateway.registry_follower import RegistryFollower
+from infra.market_memory import MarketMemory, Quote, value_in
 from infra.ports import JournalMessage, JournalRewound, PeerLost
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.messages.channel import BookUnready, DepthAnswer, OverridePrice, ReadDepth, Receipt

@@ -9,10 +9,10 @@ from typing import cast
 
 from gateway.book_desk import BookDesk
 from gateway.failures import NotAvailable
-from gateway.market_memory import MarketMemory
 from gateway.streams.depth import DepthChange, DepthMirrors
 from gateway.streams.hub import Hub
 from gateway.streams.watch import Watch
+from infra.market_memory import MarketMemory
 from infra.wall_clock import WallClock
 from mockexchange.messages.channel import DepthAnswer
 from tests.support.eventually import eventually

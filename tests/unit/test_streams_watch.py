@@ -7,8 +7,8 @@ from typing import cast
 
 from gateway.book_desk import BookDesk
 from gateway.failures import NotAvailable
-from gateway.market_memory import MarketMemory
 from gateway.streams.watch import PATIENCE_S, ROUND_S, Watch
+from infra.market_memory import MarketMemory
 from tests.support.heard_bus import HeardBus
 from tests.support.manual_clock import ManualClock
 

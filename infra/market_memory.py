@@ -1,4 +1,4 @@
-"""What the gateway has heard of the markets: the last ticker of each symbol, from the book or else from the feed."""
+"""What was heard of the markets: the last ticker of each symbol, from the book or else from the feed."""
 
 from __future__ import annotations
 
