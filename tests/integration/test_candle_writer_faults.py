@@ -4,6 +4,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from actors.feeds.shell import FeedShell
+from actors.feeds.synthetic import SyntheticSource
 from actors.writers.candles import CandleWriter
 from infra.nats.bus import NatsBus
 from infra.nats.connection import Connection
@@ -17,8 +19,9 @@ from infra.read_model.valkey_store import ValkeyHistoryStore
 from infra.wall_clock import WallClock
 from mockexchange.candle_views import decode_candle
 from mockexchange.candles import LAST_MS, Candle, Interval
+from mockexchange.messages.codec import decode_feed_prints
 from mockexchange.messages.orders import Trade
-from tests.support.candle_trades import START_MS, candle, candles_of, journaled, listing, said, trade
+from tests.support.candle_trades import BTC_USDT, START_MS, candle, candles_of, journaled, listing, said, trade
 from tests.support.eventually import eventually
 from tests.support.servers import NatsServer, ValkeyServer
 
@@ -237,3 +240,43 @@ async def test_a_dead_server_is_said_to_be_unavailable(clean_valkey_server: Valk
         ):
             with pytest.raises(HistoryUnavailable):
                 await ask()
+
+
+async def test_what_the_feed_tells_of_a_sleeping_book_is_counted_and_nothing_twice_once_it_wakes(
+    clean_nats_server: NatsServer, clean_valkey_server: ValkeyServer
+) -> None:
+    told: dict[int, Candle] = {}
+    fed = {BTC: BTC_USDT}
+
+    def hear(_subject: str, payload: bytes) -> None:
+        prints = decode_feed_prints(payload)
+        told.update((prints.number - back, each) for back, each in enumerate(reversed(prints.candles)))
+
+    async with market_on(clean_nats_server) as market, writing(clean_valkey_server, market) as writer:
+        async with clean_nats_server.connection("feed") as connection:
+            await market.bus.subscribe("feed.BTC-USDT.prints", hear)
+            feed = FeedShell(SyntheticSource(fed, 1), NatsBus(connection), WallClock(), fed, 42)
+            await feed.start()
+            await eventually(lambda: writer.status()["seconds"] == 4, timeout_s=30)
+            market.print()
+            woke_ms = market.prints[0].time_ns // 1_000_000
+
+            def has_spoken_for_a_while() -> bool:
+                market.bus.publish("market.BTC-USDT.ticker", b"{}")
+                return max(told.values(), key=_opens).open_ms > woke_ms
+
+            await eventually(has_spoken_for_a_while)
+            market.print()
+            await feed.stop()
+            slept = [each for each in told.values() if each.open_ms + 1_000 <= woke_ms]
+            await reaches(clean_valkey_server, sum(each.trades for each in slept[-4:]) + 2)
+            seconds = await rows(clean_valkey_server, Interval.SECOND)
+    outside = [each for each in seconds if each.first_id < 0]
+    assert outside == [each for each in sorted(told.values(), key=_opens) if each in outside]
+    assert len(outside) >= 4
+    assert [each for each in seconds if each.first_id >= 0] == candles_of(market.prints, Interval.SECOND)
+    assert all(each.open_ms + 1_000 <= woke_ms for each in outside)
+
+
+def _opens(candle: Candle) -> int:
+    return candle.open_ms
