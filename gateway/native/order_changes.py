@@ -89,14 +89,14 @@ async def find_list(request: AuthorizedRequest, list_client_order_id: ListClient
     """Read the latest list with a client's id."""
     check_id("list_client_order_id", list_client_order_id)
     gateway = gateway_of(request)
-    return await _list_view(gateway, await gateway.orders.order_list(request.user, 0, list_client_order_id))
+    return await _list_view(gateway, await gateway.lists.find_list(request.user, 0, list_client_order_id))
 
 
 @get("/orders/lists/{list_id:str}", before_request=may_read, operation_id="getOrderList")
 async def get_list(request: AuthorizedRequest, list_id: FromPath[str]) -> OrderListView:
     """Read a list; its id is that of its first order."""
     gateway = gateway_of(request)
-    return await _list_view(gateway, await gateway.orders.order_list(request.user, parse_order_id(list_id)))
+    return await _list_view(gateway, await gateway.lists.find_list(request.user, parse_order_id(list_id)))
 
 
 @delete("/orders/lists/{list_id:str}", status_code=200, before_request=may_trade, operation_id="cancelOrderList")
