@@ -13,7 +13,7 @@ from gateway.past import Past
 from infra.read_model.candle_rows import CandleHistory
 from infra.read_model.store import HistoryUnavailable
 from mockexchange.messages.commands import AwaitSequence, FillsAnswer, ReadFills, SequenceAnswer
-from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, Side, Trade
+from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, OrderType, Side, Trade
 
 T = TypeVar("T")
 
@@ -37,6 +37,9 @@ class History(CandleHistory, Protocol):
         symbol: str = "",
         statuses: frozenset[OrderStatus] = frozenset(),
         side: Side | None = None,
+        order_type: OrderType | None = None,
+        base: str = "",
+        since_ns: int = 0,
         before: int = 0,
         limit: int = 50,
     ) -> tuple[list[Order], int]:
@@ -90,6 +93,9 @@ class HistoryDesk:
         symbol: str,
         statuses: frozenset[OrderStatus],
         side: Side | None,
+        order_type: OrderType | None,
+        base: str,
+        since_ns: int,
         before: int,
         limit: int,
     ) -> tuple[list[Order], int]:
@@ -97,7 +103,15 @@ class HistoryDesk:
         await self._catch_up(caller)
         return await self._ask(
             self._history.orders(
-                caller.account, symbol=symbol, statuses=statuses, side=side, before=before, limit=limit
+                caller.account,
+                symbol=symbol,
+                statuses=statuses,
+                side=side,
+                order_type=order_type,
+                base=base,
+                since_ns=since_ns,
+                before=before,
+                limit=limit,
             )
         )
 

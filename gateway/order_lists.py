@@ -9,7 +9,7 @@ from gateway.failures import CommandRefused
 from gateway.history_desk import HistoryDesk
 from gateway.order_desk import OrderDesk
 from mockexchange.ledger.reservations import SHARD_BASE
-from mockexchange.messages.orders import Order, OrderStatus, Side
+from mockexchange.messages.orders import Order, OrderStatus, OrderType, Side
 from mockexchange.messages.refusals import RejectReason
 
 MAX_PAGES: Final = 20
@@ -52,22 +52,33 @@ STATUS_FILTERS: Final = {
 
 
 class OrderQuery(NamedTuple):
-    """Which orders are asked for: ids below `before` (0: the newest), at most `limit`."""
+    """Which orders are asked for: ids below `before` (0: the newest), at most `limit`.
+
+    `base` names the asset they buy or sell. They were made at `start_ns` or later, and before `end_ns` unless it is 0.
+    """
 
     status: StatusFilter
     symbol: str
     side: Side | None
     before: int
     limit: int
+    order_type: OrderType | None = None
+    base: str = ""
+    start_ns: int = 0
+    end_ns: int = 0
 
     @property
     def is_picky(self) -> bool:
         """Whether orders must be looked at to know if they fit."""
-        return self.side is not None or self.status not in (ANY, OPEN)
+        is_by_kind = self.side is not None or self.order_type is not None or bool(self.base)
+        return is_by_kind or bool(self.end_ns) or self.status not in (ANY, OPEN)
 
     def fits(self, order: Order) -> bool:
         """Whether an order is one of those asked for."""
-        return self.status.fits(order) and self.side in (None, order.side)
+        is_kind = self.side in (None, order.side) and self.order_type in (None, order.order_type)
+        is_base = not self.base or order.symbol.partition("/")[0] == self.base
+        is_in_time = not self.end_ns or order.created_ns < self.end_ns
+        return is_kind and is_base and is_in_time and self.status.fits(order)
 
 
 class OrderLists:
@@ -80,13 +91,15 @@ class OrderLists:
     async def page(self, caller: Caller, query: OrderQuery) -> tuple[list[Order], int]:
         """Return a page and where to go on (0: that was all). Raises Failure."""
         found: list[Order] = []
-        before = query.before
+        before = query.before or await self._end_of(caller, query)
         for _ in range(MAX_PAGES):
             # One more than asked for tells whether there are more.
             orders, before = await self._next(caller, query, before, PAGE if query.is_picky else query.limit + 1)
             for order in filter(query.fits, orders):
                 if len(found) == query.limit:
                     return found, found[-1].order_id
+                if order.created_ns < query.start_ns:
+                    return found, 0
                 found.append(order)
             if not before:
                 break
@@ -138,9 +151,24 @@ class OrderLists:
             symbol=query.symbol,
             statuses=query.status.statuses,
             side=query.side,
+            order_type=query.order_type,
+            base=query.base,
+            since_ns=query.start_ns,
             before=before,
             limit=limit,
         )
+
+    async def _end_of(self, caller: Caller, query: OrderQuery) -> int:
+        """Return the id below which the orders lie that are old enough, 0 where all of them are.
+
+        Ids of an account rise with time, so it is found by halves.
+        """
+        if not query.end_ns or query.status.is_open:
+            return 0
+        past = await self._history.past_orders(caller, query.symbol)
+        place = await past.first_at(lambda order: order.created_ns >= query.end_ns)
+        following = await past.after(place, 1, end=place + 1) if place < past.count else []
+        return following[0].order_id if following else 0
 
     async def _open(self, caller: Caller, symbol: str, before: int, limit: int) -> tuple[list[Order], int]:
         orders = (await self._orders.open_orders(caller, symbol, before, limit)).orders

@@ -33,6 +33,7 @@ PREVENTION_NAMES: Final = ("none", "expire_taker", "expire_maker", "expire_both"
 STATUS_NAMES: Final = ("new", "new", "partially_filled", "filled", "canceled", "rejected")
 
 NS_PER_MS: Final = 1_000_000
+NS_PER_US: Final = 1_000
 
 _BUY: Final = Side.BUY
 _CANCELED: Final = OrderStatus.CANCELED
@@ -43,10 +44,12 @@ class StepView(msgspec.Struct):
     """One step in the history of an order: the amounts of this step alone, and what was left after it.
 
     `triggered` is the step in which the stop price was reached, at `price`; `amended_from` is the amount that the
-    order had before this step lowered it.
+    order had before this step lowered it. `took_us` are the microseconds since the step before, of the first step
+    since the order's money was reserved.
     """
 
     ts: int
+    took_us: int
     status: str
     price: str | None
     amount_remain: str | None
@@ -337,7 +340,7 @@ def history_view(order: Order, steps: Sequence[OrderStep], instrument: Instrumen
     """Show the steps of an order, oldest first, under "0", "1" and so on."""
     fee_scale = instrument.base_scale if order.side is _BUY else instrument.quote_scale
     history: dict[str, StepView] = {}
-    filled = 0
+    filled, before_ns = 0, order.created_ns
     # After an amendment the order says what it came to; until then it was what the step says it was before.
     amended = [index for index, step in enumerate(steps) if step.amended_from]
     for index, step in enumerate(steps):
@@ -347,6 +350,7 @@ def history_view(order: Order, steps: Sequence[OrderStep], instrument: Instrumen
         reserved = reserved_value(order, instrument, left, step.hold_left)
         history[str(index)] = StepView(
             ts=step.time_ns // NS_PER_MS,
+            took_us=max(step.time_ns - before_ns, 0) // NS_PER_US,
             status=status_name(step.status, filled),
             price=instrument.price_text(step.price) if step.price else None,
             amount_remain=instrument.quantity_text(left) if order.quantity else None,
@@ -359,6 +363,7 @@ def history_view(order: Order, steps: Sequence[OrderStep], instrument: Instrumen
             triggered=step.is_triggered,
             amended_from=instrument.quantity_text(step.amended_from) if step.amended_from else None,
         )
+        before_ns = step.time_ns
     return history
 
 

@@ -21,6 +21,7 @@ from gateway.native.requests import (
     Limit,
     Tail,
     check_cursor,
+    check_time,
     gateway_of,
     idempotency_key,
     may_read,
@@ -31,6 +32,7 @@ from gateway.native.requests import (
 )
 from gateway.native.schemas import (
     SIDES,
+    TYPES,
     BatchAnswer,
     BatchBody,
     CanceledOrder,
@@ -38,6 +40,7 @@ from gateway.native.schemas import (
     OrderList,
     SideName,
     StatusName,
+    TypeName,
     Verdict,
     new_order,
 )
@@ -47,7 +50,7 @@ from mockexchange.instruments import Instrument
 from mockexchange.messages.orders import Order, OrderType, Side
 from mockexchange.messages.refusals import RejectReason
 from mockexchange.money import to_text
-from mockexchange.views import OrderView, history_view, order_view
+from mockexchange.views import NS_PER_MS, OrderView, history_view, order_view
 
 MAX_BATCH: Final = 500
 
@@ -55,6 +58,11 @@ Status = Annotated[
     StatusName | None, QueryParameter(description="Orders in this state; `open` means new or partly filled.")
 ]
 ClientOrderId = Annotated[str | None, QueryParameter(description="The one order with this client order id.")]
+
+Kind = Annotated[TypeName | None, QueryParameter(name="type", description="Orders of this type.")]
+Asset = Annotated[str | None, QueryParameter(description="Orders that buy or sell this asset.")]
+Start = Annotated[int, QueryParameter(description="Orders made at this time or later, in milliseconds.")]
+End = Annotated[int, QueryParameter(description="Orders made before this time, in milliseconds; 0 for any.")]
 
 _order_decoder: Final = msgspec.json.Decoder(OrderBody)
 
@@ -122,17 +130,30 @@ async def list_orders(
     symbol: FromQuery[str | None] = None,
     side: FromQuery[SideName | None] = None,
     client_order_id: ClientOrderId = None,
+    kind: Kind = None,
+    asset: Asset = None,
+    start: Start = 0,
+    end: End = 0,
     limit: Limit = None,
     tail: Tail = None,
     cursor: Cursor = 0,
     include_history: FromQuery[bool] = False,
 ) -> Response[list[OrderView]]:
-    """List orders, newest first. Open ones are told by the account's shard, all others by the read model."""
+    """List orders, newest first. Open ones are told by the account's shard, all others by the read model.
+
+    A page looks at a bounded number of orders: with filters that few fit it may be short, even empty, and still say
+    where to go on.
+    """
     gateway = gateway_of(request)
     if client_order_id is not None:
         orders, following = await _with_client_id(gateway, request.user, client_order_id), 0
     else:
-        query = _query(status, symbol, side, page_size(limit, tail), check_cursor(cursor))
+        query = _query(status, symbol, side, page_size(limit, tail), check_cursor(cursor))._replace(
+            order_type=TYPES[kind] if kind else None,
+            base=(asset or "").strip().upper(),
+            start_ns=check_time("start", start) * NS_PER_MS,
+            end_ns=check_time("end", end) * NS_PER_MS,
+        )
         orders, following = await _page_of(gateway, request.user, status, query)
     return page(request, await _shown(gateway, request.user, orders, include_history), following)
 

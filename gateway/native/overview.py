@@ -17,6 +17,7 @@ from gateway.native.schemas import SIDES, SideName
 from mockexchange.messages.commands import AccountAnswer, Flow, TradeTotal
 from mockexchange.messages.orders import Order, Side
 from mockexchange.money import to_text
+from mockexchange.views import NS_PER_MS
 
 CONSISTENT_TRIES: Final = 3
 
@@ -122,6 +123,14 @@ class SideTotals(msgspec.Struct):
     fee: TotalsByAsset
 
 
+class OrdersOverview(msgspec.Struct):
+    """How many orders were ever made, and when the first and the last of them; null without any."""
+
+    count: int
+    first: int | None
+    last: int | None
+
+
 @get("/overview/capital", before_request=may_read, operation_id="getCapital")
 async def get_capital(request: AuthorizedRequest, aggregation: FromQuery[bool] = True) -> Capital | CapitalParts:
     """Show equity, deposits and withdrawals; with `aggregation=false` asset by asset."""
@@ -181,7 +190,16 @@ async def get_trades_overview(
     return {name.name: await _side_totals(gateway, [t for t in totals if t.side is name]) for name in sides}
 
 
-HANDLERS: Final = [get_capital, get_assets_overview, get_trades_overview]
+@get("/overview/orders", before_request=may_read, operation_id="getOrdersOverview")
+async def get_orders_overview(request: AuthorizedRequest) -> OrdersOverview:
+    """Show how many orders there are, and when the first and the last were made."""
+    past = await gateway_of(request).history.past_orders(request.user, "")
+    ends = [*await past.after(0, 1, end=1), *await past.before(past.count, 1)] if past.count else []
+    times = [order.created_ns // NS_PER_MS for order in ends]
+    return OrdersOverview(past.count, min(times, default=None), max(times, default=None))
+
+
+HANDLERS: Final = [get_capital, get_assets_overview, get_trades_overview, get_orders_overview]
 
 
 def _capital(gateway: Gateway, account: AccountAnswer, holdings: list[Holding]) -> Capital:

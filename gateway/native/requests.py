@@ -21,6 +21,7 @@ OpenRequest = Request[None, None, State]
 MAX_LIMIT: Final = 500
 DEFAULT_LIMIT: Final = 100
 MAX_CURSOR: Final = 2**53
+MAX_TIME_MS: Final = 10**13
 
 Limit = Annotated[int | None, QueryParameter(description=f"How many, 1 to {MAX_LIMIT}; {DEFAULT_LIMIT} by default.")]
 Tail = Annotated[int | None, QueryParameter(description="Another name of limit; 0 or less means as many as possible.")]
@@ -82,6 +83,13 @@ def check_cursor(cursor: int) -> int:
     if not 0 <= cursor <= MAX_CURSOR:
         raise InvalidInput("cursor", "is not one that was given")
     return cursor
+
+
+def check_time(name: str, time_ms: int) -> int:
+    """Return a time in milliseconds. Raises InvalidInput."""
+    if not 0 <= time_ms <= MAX_TIME_MS:
+        raise InvalidInput(name, "must be milliseconds since the epoch")
+    return time_ms
 
 
 def page(request: Request[Any, Any, Any], rows: T, cursor: int) -> Response[T]:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
@@ -20,7 +19,7 @@ from infra.read_model.rows import (
 from infra.read_model.store import HistoryUnavailable
 from infra.read_model.valkey_store import call, known_position, reachable
 from mockexchange.messages.commands import Balance
-from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, Side, Trade
+from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, OrderType, Side, Trade
 
 SCAN_CHUNK: Final = 200
 SCAN_LIMIT: Final = 2_000
@@ -45,16 +44,20 @@ class HistoryReader(CandleReader):
         symbol: str = "",
         statuses: frozenset[OrderStatus] = frozenset(),
         side: Side | None = None,
+        order_type: OrderType | None = None,
+        base: str = "",
+        since_ns: int = 0,
         before: int = 0,
         limit: int = 50,
     ) -> tuple[list[Order], int]:
         """Return orders with ids below `before` (0: newest), newest first, and where to go on (0: that was all).
 
+        `base` names the asset they buy or sell; none is older than `since_ns`.
         A call may return fewer than `limit`, even none, and still say where to go on: it looks at a bounded number.
         """
-        is_wanted = partial(_is_wanted, statuses, side)
+        wanted = _Wanted(statuses, side, order_type, base, since_ns)
         async with reachable(self._timeout_s):
-            return await self._search(keys.orders(account, symbol), is_wanted, before, limit)
+            return await self._search(keys.orders(account, symbol), wanted, before, limit)
 
     async def order(self, order_id: int) -> Order | None:
         """Return the state of an order."""
@@ -104,17 +107,15 @@ class HistoryReader(CandleReader):
         """Return the last `market.<symbol>.ticker` payload of each symbol."""
         return {symbol.decode(): payload for symbol, payload in (await self._call("HGETALL", keys.TICKERS)).items()}
 
-    async def _search(
-        self, name: str, is_wanted: Callable[[Order], bool], before: int, limit: int
-    ) -> tuple[list[Order], int]:
+    async def _search(self, name: str, wanted: _Wanted, before: int, limit: int) -> tuple[list[Order], int]:
         found: list[Order] = []
         for _ in range(SCAN_LIMIT // SCAN_CHUNK):
             chunk, cursor = await self._orders_before(name, before)
-            for order in filter(is_wanted, chunk):
+            for order in filter(wanted.fits, chunk):
                 if len(found) == limit:
                     return found, found[-1].order_id
                 found.append(order)
-            before = cursor
+            before = 0 if chunk and chunk[-1].created_ns < wanted.since_ns else cursor
             if not before:
                 break
         return found, before
@@ -142,8 +143,21 @@ class HistoryReader(CandleReader):
         return [(member, int(score)) for member, score in zip(parts[::2], parts[1::2], strict=True)]
 
 
-def _is_wanted(statuses: frozenset[OrderStatus], side: Side | None, order: Order) -> bool:
-    return (not statuses or order.status in statuses) and side in (None, order.side)
+class _Wanted(NamedTuple):
+    statuses: frozenset[OrderStatus]
+    side: Side | None
+    order_type: OrderType | None
+    base: str
+    since_ns: int
+
+    def fits(self, order: Order) -> bool:
+        return (
+            (not self.statuses or order.status in self.statuses)
+            and self.side in (None, order.side)
+            and self.order_type in (None, order.order_type)
+            and (not self.base or order.symbol.partition("/")[0] == self.base)
+            and order.created_ns >= self.since_ns
+        )
 
 
 def _decoded(decode: Callable[[bytes], _T], row: bytes) -> _T:

@@ -36,7 +36,7 @@ from mockexchange.instruments import Asset, Instrument
 from mockexchange.ledger import IntakeLimits
 from mockexchange.messages.codec import encode
 from mockexchange.messages.market import DepthSnapshot, FeedMessage, FeedTicker, MarketUpdate, Print
-from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, Side, Trade
+from mockexchange.messages.orders import Fill, Order, OrderStatus, OrderStep, OrderType, Side, Trade
 from mockexchange.messages.subjects import feed_snapshot, feed_ticker, feed_updates
 from tests.support.eventually import eventually
 from tests.support.heard_bus import HeardBus
@@ -217,6 +217,9 @@ class MemoryHistory:
         symbol: str = "",
         statuses: frozenset[OrderStatus] = frozenset(),
         side: Side | None = None,
+        order_type: OrderType | None = None,
+        base: str = "",
+        since_ns: int = 0,
         before: int = 0,
         limit: int = 50,
     ) -> tuple[list[Order], int]:
@@ -229,6 +232,9 @@ class MemoryHistory:
             if order.symbol in (symbol or order.symbol)
             and (not statuses or order.status in statuses)
             and side in (None, order.side)
+            and order_type in (None, order.order_type)
+            and order.symbol.startswith(f"{base}/" if base else "")
+            and order.created_ns >= since_ns
         ]
         return fitting[:limit], fitting[limit - 1].order_id if len(fitting) > limit else 0
 
