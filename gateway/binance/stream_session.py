@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -96,12 +97,14 @@ class StreamSession:
         if len(self._names) + len(added) > self._gateway.streams.limits.max_subscriptions:
             raise Refused(INVALID, "Invalid request: too many parameters")
         offers = {name: await find_stream(self._gateway, name) for name in added if "@" in name or name[:1] == "!"}
+        self._names |= dict.fromkeys(offers)
+        # Side by side, since a stream may wait for its book.
+        join = self._gateway.streams.channels.join
+        await asyncio.gather(
+            *(join(name, offer.open, self, keeps_last=offer.keeps_last) for name, offer in offers.items())
+        )
         for name in added:
-            if name in offers:
-                self._names[name] = None
-                offer = offers[name]
-                await self._gateway.streams.channels.join(name, offer.open, self, keeps_last=offer.keeps_last)
-            elif not await self._open_user_stream(name):
+            if name not in offers and not await self._open_user_stream(name):
                 raise unknown_stream(name)
 
     async def _open_named(self, name: str) -> None:

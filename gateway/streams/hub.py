@@ -44,7 +44,7 @@ class Hub:
     @property
     def subjects(self) -> int:
         """How many subjects are listened to."""
-        return len(self._lines)
+        return sum(line.opening.done() for line in self._lines.values())
 
     async def listen(self, subject: str, listener: Listener) -> Leave:
         """Call `listener(subject, payload)` for each message from now on; the result ends that."""
