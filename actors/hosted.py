@@ -31,6 +31,7 @@ from actors.ray_fleet import RayFleet
 from actors.runtime import Departure, World, last_sequence, read_until
 from actors.site import Site, connect_patiently, leave, world_of
 from actors.writers.candles import CandleWriter
+from actors.writers.equity import EquityWriter
 from actors.writers.history import HistoryWriter
 from actors.writers.market import MarketWriter
 from infra.credentials import ApiKey, new_api_key, seal
@@ -39,6 +40,7 @@ from infra.nats.stream import ensure_stream
 from infra.ports import PeerLost
 from infra.ray_client import parts
 from infra.read_model.candle_store import ValkeyCandleStore
+from infra.read_model.equity_store import ValkeyEquityStore
 from infra.read_model.valkey_store import WRITE_TIMEOUT_S, ValkeyHistoryStore
 from infra.settings import Settings
 from infra.valkey_client import connect_valkey
@@ -213,6 +215,17 @@ class CandlesActor(Hosted):
         return CandleWriter(world.journal, world.bus, ValkeyCandleStore(valkey, timeout_s=WRITE_TIMEOUT_S), world.clock)
 
 
+class EquityActor(Hosted):
+    """The writer of equity over time."""
+
+    async def build(self, settings: Settings) -> EquityWriter:
+        """Make the shell."""
+        os.nice(WRITER_NICENESS)
+        world = await self.world(settings, Part("equity"))
+        valkey = connect_valkey(settings.valkey_endpoint, self.site.credentials.valkey_password)
+        return EquityWriter(world.journal, world.bus, ValkeyEquityStore(valkey), world.clock, settings.cash_asset)
+
+
 class DirectoryActor(Hosted):
     """The directory; `key` is empty."""
 
@@ -240,6 +253,7 @@ ACTORS: Final[dict[str, type[Hosted]]] = {
     "history": HistoryActor,
     "market": MarketActor,
     "candles": CandlesActor,
+    "equity": EquityActor,
     "directory": DirectoryActor,
 }
 
@@ -302,7 +316,7 @@ def _directory_settings(settings: Settings, site: Site) -> DirectorySettings:
     codes += [code for instrument in instruments for code in (instrument.base, instrument.quote)]
     demo = ApiKey(site.credentials.demo_api_key, site.credentials.demo_api_secret)
     funds = settings.demo_balances
-    always_on = [Part("history"), Part("market"), Part("candles")]
+    always_on = [Part("history"), Part("market"), Part("candles"), Part("equity")]
     if settings.fed_symbols or is_live:
         always_on.append(Part("feed"))
     return DirectorySettings(

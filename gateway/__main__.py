@@ -30,6 +30,7 @@ from infra.nats.journal import NatsJournal
 from infra.ports import JournalUnavailable
 from infra.problem import Problem
 from infra.ray_client import RayParts, join, namespace_of, parts, prepare_environment
+from infra.read_model.equity_store import EquityReader
 from infra.read_model.reader import HistoryReader
 from infra.settings import Settings, load_settings
 from infra.valkey_client import connect_valkey
@@ -87,7 +88,7 @@ async def _run(settings: Settings, credentials: Credentials, index: int) -> int:
     ray = parts()
     try:
         history = HistoryReader(valkey)
-        stores = history, ValkeyCounters(valkey), ValkeyListenKeys(valkey)
+        stores = history, ValkeyCounters(valkey), ValkeyListenKeys(valkey), EquityReader(valkey)
         given = _parts(settings, credentials, index=index, connection=connection, ray=ray, stores=stores)
         return await _serve(given, settings, stopped)
     finally:
@@ -131,7 +132,7 @@ def _parts(
     index: int,
     connection: Connection,
     ray: RayParts,
-    stores: tuple[HistoryReader, ValkeyCounters, ValkeyListenKeys],
+    stores: tuple[HistoryReader, ValkeyCounters, ValkeyListenKeys, EquityReader],
 ) -> GatewayParts:
     return GatewayParts(
         shards=ray.shards,
@@ -142,6 +143,7 @@ def _parts(
         history=stores[0],
         counters=stores[1],
         listen_keys=stores[2],
+        equity=stores[3],
         streams=StreamLimits(max_connections=settings.max_streams, book_idle_s=settings.book_idle_seconds),
         limits=_limits(settings),
         clock=WallClock(),

@@ -18,6 +18,7 @@ from gateway.candle_desk import CandleDesk
 from gateway.candle_memory import CandleMemory
 from gateway.counters import SharedCounters
 from gateway.dispatch import Dispatcher, DispatchLimits
+from gateway.equity_desk import EquityDesk
 from gateway.failures import NotAvailable
 from gateway.floor import Floor
 from gateway.health import Health
@@ -34,6 +35,7 @@ from gateway.registry_follower import RegistryFollower
 from gateway.streams.streams import StreamLimits, Streams
 from infra.market_memory import MarketMemory
 from infra.ports import Books, Bus, Clock, Counters, Directory, Journal, ListenKeys, Shards
+from infra.read_model.equity_store import EquityHistory
 from mockexchange.messages.subjects import heartbeat
 
 BEAT_S: Final = 1.0
@@ -46,7 +48,7 @@ class GatewayParts:
 
     `demo_funds` (asset code to units) is what an account starts with when nobody says otherwise. `name` is unique
     to this run of the process. Fee rates are in millionths. Without `counters` this process counts for itself alone,
-    and without `listen_keys` it alone knows those it gave.
+    without `listen_keys` it alone knows those it gave, and without `equity` it cannot tell any.
     """
 
     shards: Shards
@@ -69,6 +71,7 @@ class GatewayParts:
     max_open_orders: int = 200_000
     counters: Counters | None = None
     listen_keys: ListenKeys | None = None
+    equity: EquityHistory | None = None
     limits: RateLimits = field(default_factory=RateLimits)
     dispatch: DispatchLimits = field(default_factory=DispatchLimits)
     streams: StreamLimits = field(default_factory=StreamLimits)
@@ -103,6 +106,7 @@ class Gateway:
         self.orders = OrderDesk(self.floor)
         self.money = MoneyDesk(self.floor)
         self.history = HistoryDesk(parts.history, self.floor)
+        self.equity = EquityDesk(parts.equity, self.floor, self.money)
         self.lists = OrderLists(self.orders, self.history)
         self.admin = AdminDesk(self.floor, self.money, parts.directory)
         self.health = Health(self.floor, parts.journal, self.history, self.heartbeats)

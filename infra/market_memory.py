@@ -151,8 +151,11 @@ def value_in(
     if instrument is None:
         return None
     price = memory.value_quote(instrument).value
-    if not price:
-        return None
+    return value_at(price, amount, instrument) if price else None
+
+
+def value_at(price: int, amount: int, instrument: Instrument) -> int:
+    """Return what an amount of an instrument's base asset is worth at a price, in the quote asset's units."""
     # amount / 10^base_scale * price / 10^price_scale, in units of 10^-quote_scale, rounded down.
     return int(amount * price * 10**instrument.quote_scale // 10 ** (instrument.base_scale + instrument.price_scale))
 

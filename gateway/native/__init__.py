@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gateway.dialect import Dialect
-from gateway.native import account, admin, balance, market, order_changes, orders, overview, system
+from gateway.native import account, admin, balance, market, order_changes, orders, overview, portfolio, system
 from gateway.native.errors import RESPONSES, write_failure
 from gateway.native.stream import SPEECH
 
@@ -15,6 +15,7 @@ _HANDLERS = [
     *orders.HANDLERS,
     *order_changes.HANDLERS,
     *overview.HANDLERS,
+    *portfolio.HANDLERS,
     *admin.HANDLERS,
 ]
 for _handler in _HANDLERS:

@@ -8,7 +8,7 @@ from litestar import get, post
 from litestar.params import FromPath, HeaderParameter, JSONBody
 
 from gateway.native.bodies import ExactBody
-from gateway.native.requests import AuthorizedRequest, gateway_of, may_read, may_trade
+from gateway.native.requests import Account, AuthorizedRequest, gateway_of, may_read, may_trade
 from gateway.native.schemas import AmountBody, BalanceList
 from gateway.new_orders import check_id
 from mockexchange.instruments import Asset
@@ -54,10 +54,13 @@ async def deposit(
     asset: FromPath[str],
     data: JSONBody[AmountBody | None] = None,
     key: IdempotencyKey = None,
+    account: Account = None,
 ) -> BalanceView:
     """Bring money in from the outside world; 100,000 unless the body says how much."""
     amount = (data or AmountBody()).amount
-    return _shown(await gateway_of(request).money.deposit(request.user, asset, amount, _checked(key)))
+    gateway = gateway_of(request)
+    caller = gateway.auth.acting_for(request.user, account)
+    return _shown(await gateway.money.deposit(caller, asset, amount, _checked(key)))
 
 
 @post(
@@ -73,10 +76,13 @@ async def withdraw(
     asset: FromPath[str],
     data: JSONBody[AmountBody | None] = None,
     key: IdempotencyKey = None,
+    account: Account = None,
 ) -> BalanceView:
     """Take free money out to the outside world; 100,000 unless the body says how much."""
     amount = (data or AmountBody()).amount
-    return _shown(await gateway_of(request).money.withdraw(request.user, asset, amount, _checked(key)))
+    gateway = gateway_of(request)
+    caller = gateway.auth.acting_for(request.user, account)
+    return _shown(await gateway.money.withdraw(caller, asset, amount, _checked(key)))
 
 
 HANDLERS: Final = [get_balances, list_assets, get_balance, deposit, withdraw]

@@ -22,6 +22,15 @@ CANDLES: Final = f"{PREFIX}candles:"
 CANDLE_POSITION: Final = f"{CANDLES}position"
 """How far the journal is counted in the candles, written together with them."""
 
+EQUITY: Final = f"{PREFIX}equity:"
+"""All keys of equity begin with it: they have a writer and a position of their own."""
+
+EQUITY_POSITION: Final = f"{EQUITY}position"
+"""How far the journal is folded into portfolios, written together with them."""
+
+EQUITY_ACCOUNTS: Final = f"{EQUITY}accounts"
+"""Hash of account to its portfolio and its last sample."""
+
 
 def order(order_id: int) -> str:
     """Return the key of an order row."""
@@ -56,3 +65,8 @@ def balances(account: int) -> str:
 def candles(symbol: str, interval: str) -> str:
     """Return the key of the sorted set of a symbol's candles of an interval, scored by when they open."""
     return f"{CANDLES}{interval}:{symbol}"
+
+
+def equity(account: int, level: str) -> str:
+    """Return the key of the sorted set of an account's samples of a level, scored by time."""
+    return f"{EQUITY}{level}:{account}"

@@ -24,7 +24,7 @@ class HistoryStore(Protocol):
         """Return how far the journal is folded; None when nothing is, or by another version of the read model."""
 
     async def wipe(self) -> None:
-        """Delete all but the candles, the position first."""
+        """Delete all but candles and equity, the position first."""
 
     async def write(self, rows: Rows, expected: Position | None, position: Position) -> None:
         """Write rows and position in one transaction, if the position still is `expected`.

@@ -68,13 +68,13 @@ class ValkeyHistoryStore:
         return None if stored is None else known_position(stored)
 
     async def wipe(self) -> None:
-        """Delete all but the candles, the position first, so that what is half deleted is never taken for whole."""
+        """Delete all but candles and equity, the position first, so that nothing half deleted is taken for whole."""
         await self._call("UNLINK", keys.POSITION)
         cursor = b"0"
         while True:
             cursor, found = await self._call("SCAN", cursor, "MATCH", f"{keys.PREFIX}*", "COUNT", KEYS_AT_ONCE)
-            # Candles have a position of their own and may hold what no journal knows.
-            if names := [name for name in found if not name.startswith(keys.CANDLES.encode())]:
+            # Candles and equity have positions of their own and hold what no journal knows.
+            if names := [name for name in found if not name.startswith((keys.CANDLES.encode(), keys.EQUITY.encode()))]:
                 await self._call("UNLINK", *names)
             if int(cursor) == 0:
                 return

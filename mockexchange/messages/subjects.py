@@ -64,6 +64,11 @@ def feed_prints(symbol: str) -> str:
     return f"feed.{token(symbol)}.prints"
 
 
+def feed_candles(symbol: str) -> str:
+    """Return the subject on which a feed answers with candles of the past."""
+    return f"feed.{token(symbol)}.candles"
+
+
 def market(symbol: str, kind: str) -> str:
     """Return a public market subject; `kind` is ticker, depth or trade."""
     return f"market.{token(symbol)}.{kind}"
@@ -72,6 +77,11 @@ def market(symbol: str, kind: str) -> str:
 def account(account_id: int, kind: str) -> str:
     """Return a private account subject; `kind` is orders, fills or balance."""
     return f"account.{account_id}.{kind}"
+
+
+def equity(account_id: int | str) -> str:
+    """Return the subject on which an account's portfolio is told; `*` gives all."""
+    return f"equity.{account_id}"
 
 
 def heartbeat(part: str) -> str:
