@@ -65,6 +65,10 @@ class AnswerAuditor:
     def _check_cancel(self, heard: Heard, request: CancelOrder | CancelAll | AmendOrder) -> None:
         if self.truth.canceled_ns.get((heard.account, request.command_id), 0) > request.deadline_ns:
             self._blame("a cancel or an amendment was done after its deadline", heard)
+        is_done = (heard.account, request.command_id) in self.truth.canceled_ns
+        is_refused = isinstance(heard.answer, Refused) and heard.answer.reason is not RejectReason.UNKNOWN_ORDER
+        if isinstance(request, AmendOrder) and is_done and is_refused:
+            self._blame("an amendment that was done was refused", heard)
 
     # Commands that take effect once.
 
