@@ -17,11 +17,13 @@ from typing import Any, Final
 import msgspec
 
 from actors.feeds.backoff import Backoff
+from actors.feeds.past import VenuePast, candles_of
 from actors.feeds.sieve import Sieve
 from actors.feeds.source import MarketSource, Tick
 from actors.feeds.venue import Quiet, Venue, VenueSettings
 from actors.feeds.venue_rules import Unlistable, instrument_of, is_spot
 from infra.ports import Clock, PeerLost
+from mockexchange.candles import Candle, Interval
 from mockexchange.instruments import ASSET_PATTERN, Instrument
 from mockexchange.messages.market import MarketUpdate
 
@@ -54,6 +56,7 @@ class LiveSource(MarketSource):
         self._list_instrument = list_instrument
         self._open_venue = open_venue
         self._random = Random()
+        self._past = VenuePast()
         self._sieves: dict[str, Sieve] = {}
         self._heard_at: dict[str, float] = {}
         self._joining: asyncio.Queue[str] = asyncio.Queue()
@@ -97,6 +100,10 @@ class LiveSource(MarketSource):
             **self._counters,
         }
 
+    def past(self, symbol: str, interval: Interval, first_ms: int, last_ms: int) -> list[Candle] | None:
+        """Return what one call to the venue gave; None before, and then the venue is asked."""
+        return self._past.read(symbol, interval, first_ms, last_ms)
+
     async def ticks(self, clock: Clock) -> AsyncGenerator[list[Tick], None]:
         """Yield what happens as it happens, without end."""
         venue = self._open_venue(self._settings)
@@ -120,6 +127,7 @@ class LiveSource(MarketSource):
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._list_wanted(venue, clock))
             tasks.create_task(self._watch_silence(clock))
+            tasks.create_task(self._past.run(lambda symbol, interval: self._past_of(venue, symbol, interval)))
             if not venue.can_watch("OrderBook") and (venue.can_fetch("BidsAsks") or venue.can_fetch("Tickers")):
                 tasks.create_task(self._forever(clock, "", lambda: self._poll_best(venue, clock)))
             while True:
@@ -290,6 +298,19 @@ class LiveSource(MarketSource):
             trades = await venue.fetch_trades(symbol)
         self._say(symbol, self._sieves[symbol].prints(trades, is_poll=True))
         await self._pause(clock)
+
+    async def _past_of(self, venue: Venue, symbol: str, interval: Interval) -> list[Candle]:
+        """Return what one call gives; a failure means none."""
+        if symbol not in venue.markets or not venue.has_candles(interval):
+            return []
+        try:
+            async with self._requests:
+                rows = await venue.fetch_candles(symbol, interval)
+            return candles_of(rows, interval, self._sieves[symbol].instrument)
+        except Exception as failure:
+            # As in `_forever`: ccxt raises whatever garbage makes it raise.
+            self._note(f"past candles of {symbol}", failure)
+            return []
 
     async def _pause(self, clock: Clock) -> None:
         await clock.sleep(POLL_S * self._random.uniform(0.75, 1.25))

@@ -14,9 +14,9 @@ from actors.feeds.prints import PrintedSeconds
 from actors.feeds.source import SECOND_NS, MarketSource, Tick
 from infra.ports import Bus, Clock
 from mockexchange.instruments import Instrument
-from mockexchange.messages.codec import encode, encode_feed_prints
-from mockexchange.messages.market import FeedMessage, FeedTicker, MarketUpdate, Print
-from mockexchange.messages.subjects import feed_prints, feed_snapshot, feed_ticker, feed_updates
+from mockexchange.messages.codec import decode_candles_wanted, encode, encode_feed_candles, encode_feed_prints
+from mockexchange.messages.market import CANDLES_AT_ONCE, FeedMessage, FeedTicker, MarketUpdate, Print
+from mockexchange.messages.subjects import feed_candles, feed_prints, feed_snapshot, feed_ticker, feed_updates
 
 TICKER_PAUSE_S: Final = 0.25
 TICKER_AT_LEAST_S: Final = 1.5
@@ -94,6 +94,7 @@ class FeedShell:
 
     async def _serve(self, market: _Market) -> None:
         self._endings.append(await self._bus.serve(feed_snapshot(market.symbol), self._answerer(market)))
+        self._endings.append(await self._bus.serve(feed_candles(market.symbol), self._past_of(market.symbol)))
 
     async def _hear_listings(self, listings: AsyncGenerator[Instrument, None]) -> None:
         async with aclosing(listings):
@@ -143,6 +144,14 @@ class FeedShell:
             if not market.depth.is_known:
                 return None
             return encode(FeedMessage(self._epoch, market.number, self._clock.now_ns(), [market.depth.snapshot()]))
+
+        return answer
+
+    def _past_of(self, symbol: str) -> Callable[[str, bytes], bytes | None]:
+        def answer(_subject: str, payload: bytes) -> bytes | None:
+            wanted = decode_candles_wanted(payload)
+            past = self._source.past(symbol, wanted.interval, wanted.first_ms, wanted.last_ms)
+            return encode_feed_candles(None if past is None else past[:CANDLES_AT_ONCE])
 
         return answer
 

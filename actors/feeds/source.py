@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterator
 from typing import Final, NamedTuple, Protocol
 
 from infra.ports import Clock
+from mockexchange.candles import Candle, Interval
 from mockexchange.instruments import Instrument
 from mockexchange.messages.market import MarketUpdate
 
@@ -32,6 +33,13 @@ class MarketSource(Protocol):
     def add(self, instrument: Instrument) -> None:  # noqa: ARG002
         """Speak of an instrument that was listed, or by its new filters, if the market is the right one for it."""
         return
+
+    def past(self, symbol: str, interval: Interval, first_ms: int, last_ms: int) -> list[Candle] | None:  # noqa: ARG002
+        """Return the candles with trades that opened in a window, oldest first; None while they are not known yet.
+
+        Only what was before the feed began is asked for. Must not take long.
+        """
+        return []
 
     def status(self) -> dict[str, object]:
         """Describe what there is to say beyond what the feed itself knows."""

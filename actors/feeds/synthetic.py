@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import AsyncGenerator, Iterator
-from itertools import pairwise
+from itertools import islice, pairwise
 from math import isqrt
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 from zlib import crc32
 
 from actors.feeds.source import SECOND_NS, MarketSource, Tick, pace
 from infra.ports import Clock
+from mockexchange.candles import NS_PER_MS, SECOND_MS, Candle, Interval, bucket, moved
 from mockexchange.instruments import Instrument
-from mockexchange.messages.market import DepthSnapshot, DepthUpdate, MarketUpdate, Print
+from mockexchange.messages.market import CANDLES_AT_ONCE, DepthSnapshot, DepthUpdate, MarketUpdate, Print
 from mockexchange.messages.orders import Side
 
 LEVELS_AT_LEAST: Final = 25
@@ -60,17 +61,38 @@ def drift(key: int, now_ns: int) -> int:
     return total
 
 
+class Nature(NamedTuple):
+    """What a market is by itself: the key of its noise, its price at first in ticks, and its usual size."""
+
+    key: int
+    start: int
+    size: int
+
+
+def _nature(instrument: Instrument, seed: int) -> Nature:
+    start_price = instrument.start_price or 100 * 10**instrument.price_scale
+    return Nature(
+        crc32(instrument.symbol.encode()) ^ seed,
+        max(start_price // instrument.tick_size, 2),
+        _usual_size(instrument, start_price),
+    )
+
+
+def _usual_size(instrument: Instrument, start_price: int) -> int:
+    """Return the size most orders are near: worth a thousand times the least order."""
+    worth: int = 1_000 * (instrument.min_notional or 10**instrument.quote_scale)
+    steps = worth // (instrument.quote_amount(start_price, 1) * instrument.step_size or 1)
+    return max(steps, 10) * instrument.step_size
+
+
 class SyntheticMarket:
     """One symbol's market; prices are ticks inside, and multiples of the tick size in what it says."""
 
     def __init__(self, instrument: Instrument, seed: int) -> None:
         self._instrument = instrument
         self._random = Random(f"{seed} {instrument.symbol}")
-        self._key = crc32(instrument.symbol.encode()) ^ seed
-        start_price = instrument.start_price or 100 * 10**instrument.price_scale
-        self._start = max(start_price // instrument.tick_size, 2)
+        self._key, self._start, self._size = _nature(instrument, seed)
         self._grain = max(1, self._start // _GRAINS_IN_PRICE)
-        self._size = self._usual_size(start_price)
         self._noise = 0
         self._cause = 0
         self._levels: dict[Side, dict[int, int]] = {Side.BUY: {}, Side.SELL: {}}
@@ -98,13 +120,6 @@ class SyntheticMarket:
             self._change_sizes(side)
         updates.append(self._changed())
         return updates
-
-    def _usual_size(self, start_price: int) -> int:
-        """Return the size most orders are near: worth a thousand times the least order."""
-        instrument = self._instrument
-        worth: int = 1_000 * (instrument.min_notional or 10**instrument.quote_scale)
-        steps = worth // (instrument.quote_amount(start_price, 1) * instrument.step_size or 1)
-        return max(steps, 10) * instrument.step_size
 
     def _target(self, now_ns: int) -> int:
         """Return the price, in ticks, that quotes should be around: the drift and a noise that dies away."""
@@ -202,6 +217,51 @@ class SyntheticMarket:
         return [(price * self._instrument.tick_size, quantity) for price, quantity in levels]
 
 
+_PAST_STEPS: Final = 4
+"""A past candle's prices are those at so many moments and at its end; its high and low are among them."""
+
+_SIZES_A_SECOND: Final = 8
+_TRADES_A_SECOND: Final = 9
+
+
+class SyntheticPast:
+    """What a market did before the feed began, as far as it follows from seed and clock alone."""
+
+    def __init__(self, instrument: Instrument, seed: int) -> None:
+        self._instrument = instrument
+        self._key, self._start, self._size = _nature(instrument, seed)
+
+    def candles(self, interval: Interval, first_ms: int, last_ms: int) -> Iterator[Candle]:
+        """Yield the candles that open in a window."""
+        open_ms = bucket(interval, moved(interval, first_ms - 1, 1))
+        opened = self._price(open_ms)
+        while open_ms <= last_ms:
+            ends_ms = moved(interval, open_ms, 1)
+            step_ms = (ends_ms - open_ms) // (_PAST_STEPS + 1)
+            inner = [self._price(open_ms + step_ms * each) for each in range(1, _PAST_STEPS + 1)]
+            prices = [opened, *inner, self._price(ends_ms)]
+            yield self._candle(prices, open_ms, ends_ms)
+            open_ms, opened = ends_ms, prices[-1]
+
+    def _candle(self, prices: list[int], open_ms: int, ends_ms: int) -> Candle:
+        """Return a candle of about the usual volume: from half of it to half more."""
+        instrument = self._instrument
+        seconds = (ends_ms - open_ms) // SECOND_MS
+        percent = 100 + _uniform(self._key, len(_SWINGS), open_ms) * 50 // 2**31
+        trades = max(seconds * _TRADES_A_SECOND * percent // 100, 1)
+        steps = self._size // instrument.step_size * seconds * _SIZES_A_SECOND * percent // 100
+        volume = max(steps, 1) * instrument.step_size
+        low, high = min(prices), max(prices)
+        quote = instrument.quote_amount((low + high) // 2, volume)
+        bought, bought_quote = volume // 2, quote // 2
+        ends = (-1, -1, 0, ends_ms - 1, open_ms)
+        return Candle(open_ms, prices[0], high, low, prices[-1], volume, quote, trades, bought, bought_quote, *ends)
+
+    def _price(self, time_ms: int) -> int:
+        ticks = self._start * (_PARTS + drift(self._key, time_ms * NS_PER_MS)) // _PARTS
+        return max(ticks, 1) * self._instrument.tick_size
+
+
 class SyntheticSource(MarketSource):
     """Markets of several symbols, each with its own chances, about eight ticks a second apiece."""
 
@@ -220,6 +280,11 @@ class SyntheticSource(MarketSource):
         if instrument.symbol not in self._instruments:
             self._instruments[instrument.symbol] = instrument
             self._joining.append(instrument)
+
+    def past(self, symbol: str, interval: Interval, first_ms: int, last_ms: int) -> list[Candle]:
+        """Return candles made of the price that the market would have had."""
+        past = SyntheticPast(self._instruments[symbol], self._seed).candles(interval, first_ms, last_ms)
+        return list(islice(past, CANDLES_AT_ONCE))
 
     def ticks(self, clock: Clock) -> AsyncGenerator[list[Tick], None]:
         """Yield what happens as it happens, without end."""

@@ -16,6 +16,7 @@ _GUARDED: Final = "handle_or_break"
 
 LONGEST_CALL_S: Final = 10.0
 TRADES_AT_ONCE: Final = 100
+CANDLES_A_CALL: Final = 1_000
 
 
 class Quiet(Exception):
@@ -96,6 +97,14 @@ class Venue:
     async def fetch_trades(self, symbol: str) -> list[dict[str, Any]]:
         """Return the last trades, oldest first."""
         return await self._within(self._exchange.fetch_trades(symbol, None, TRADES_AT_ONCE), self._longest_s)
+
+    def has_candles(self, interval: str) -> bool:
+        """Whether past candles of an interval are there for the asking."""
+        return self.can_fetch("OHLCV") and interval in (self._exchange.timeframes or {})
+
+    async def fetch_candles(self, symbol: str, interval: str) -> list[list[Any]]:
+        """Return the last candles, as many as one call gives, oldest first."""
+        return await self._within(self._exchange.fetch_ohlcv(symbol, interval, None, CANDLES_A_CALL), self._longest_s)
 
     async def fetch_tickers(self, symbols: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """Return tickers in one call, of all symbols unless some are named."""

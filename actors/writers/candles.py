@@ -22,6 +22,7 @@ from actors.runtime import Pauses
 from actors.writers.candles_board import CandleBoard
 from actors.writers.market import print_of
 from actors.writers.outside_seconds import OutsideSeconds
+from actors.writers.past_filler import PastFiller
 from infra.ports import Bus, Clock, Journal, JournalMessage, JournalRewound, JournalUnavailable
 from infra.read_model.candle_rows import CandleKey, CandlePosition, CandleRange
 from infra.read_model.candle_store import CandleStore
@@ -137,6 +138,8 @@ class CandleWriter:
                 tasks.create_task(self._follow(start))
                 tasks.create_task(self._tell())
                 tasks.create_task(self._keep())
+                filler = PastFiller(self._board, self._store, self._bus, self._clock, write=self._write)
+                tasks.create_task(filler.run(self._registry, lambda: self._read[0] >= self._end))
         except ExceptionGroup as failures:
             raise failures.exceptions[0] from None
 

@@ -37,6 +37,7 @@ CLOSINGS_AT_ONCE: Final = 10
 """After a pause of the writer no more than so many candles of an interval are said to be closed."""
 
 _NONE: Final = frozenset[int]()
+_INTERVALS: Final = tuple(Interval)
 
 
 class Change(NamedTuple):
@@ -183,6 +184,27 @@ class CandleBoard:
                     open_ms = bucket(interval, second)
                     if open_ms >= now_ms - RETENTION_MS[interval]:
                         self._place(CandleKey(symbol, interval, open_ms), state, seconds[second])
+
+    def add_past(
+        self, past: Sequence[tuple[Interval, Candle]], instrument: Instrument, until_ms: int, now_ms: int
+    ) -> None:
+        """Put candles from before the first that is stored, which opens at `until_ms`, into all that are as long.
+
+        They are in order and have no time in common.
+        """
+        state = self._symbols.setdefault(instrument.symbol, SymbolCandles(instrument))
+        groups: dict[CandleKey, list[Candle]] = {}
+        for length, candle in past:
+            for interval in _INTERVALS[_INTERVALS.index(length) :]:
+                open_ms = bucket(interval, candle.open_ms)
+                if open_ms >= now_ms - RETENTION_MS[interval]:
+                    groups.setdefault(CandleKey(instrument.symbol, interval, open_ms), []).append(candle)
+        for key, candles in groups.items():
+            whole = combined(candles, key.open_ms)
+            if moved(key.interval, key.open_ms, 1) > until_ms:
+                self._place(key, state, whole)
+            else:
+                self._put(key, state, whole)
 
     def _place(self, key: CandleKey, state: SymbolCandles, more: Candle) -> None:
         _, interval, open_ms = key

@@ -22,7 +22,7 @@ from infra.read_model.candle_rows import (
 from infra.read_model.rows import encode
 from infra.read_model.store import PositionMoved
 from infra.read_model.valkey_store import KEYS_AT_ONCE
-from mockexchange.candles import Candle
+from mockexchange.candles import Candle, Interval
 
 # ARGV: the expected position, the new one, then for each row its key, when it opens, what is too old, and itself.
 _GUARDED: Final = """
@@ -58,6 +58,9 @@ class CandleStore(Protocol):
 
     async def candles(self, ranges: list[CandleRange]) -> list[CandleRows]:
         """Return what is stored of each range."""
+
+    async def next_candle(self, symbol: str, interval: Interval, from_ms: int) -> Candle | None:
+        """Return the first stored candle that opens at `from_ms` or later."""
 
 
 class ValkeyCandleStore(CandleReader):

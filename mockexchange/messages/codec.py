@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from mockexchange.candles import Candle
 from mockexchange.messages.channel import BookAnswer, BookRequest, Delivery, DeliveryAnswer
 from mockexchange.messages.commands import ShardAnswer, ShardRequest
 from mockexchange.messages.directory import DirectoryAnswer, DirectoryRequest
@@ -16,7 +17,7 @@ from mockexchange.messages.events import (
     RegistryRecord,
     ShardRecord,
 )
-from mockexchange.messages.market import FeedMessage, FeedPrints, FeedTicker
+from mockexchange.messages.market import CandlesWanted, FeedMessage, FeedPrints, FeedTicker
 from mockexchange.messages.subjects import REGISTRY, shard_of_subject, symbol_of_subject
 
 Record = RegistryRecord | ShardRecord | BookRecord
@@ -38,8 +39,12 @@ decode_directory_answer: Final = msgspec.msgpack.Decoder(DirectoryAnswer).decode
 decode_feed_message: Final = msgspec.msgpack.Decoder(FeedMessage).decode
 decode_feed_ticker: Final = msgspec.msgpack.Decoder(FeedTicker).decode
 
+decode_candles_wanted: Final = msgspec.msgpack.Decoder(CandlesWanted).decode
+
 # JSON, since a quote volume may not fit into the 64 bits that msgpack has for an integer.
 encode_feed_prints: Final = msgspec.json.Encoder().encode
+encode_feed_candles: Final = encode_feed_prints
+decode_feed_candles: Final = msgspec.json.Decoder(list[Candle] | None).decode
 decode_feed_prints: Final = msgspec.json.Decoder(FeedPrints).decode
 
 

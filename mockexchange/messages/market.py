@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
-from mockexchange.candles import Candle
+from mockexchange.candles import Candle, Interval
 from mockexchange.messages.orders import Side
 
 
@@ -87,3 +89,18 @@ class FeedPrints(msgspec.Struct, array_like=True, frozen=True):
     epoch: int
     number: int
     candles: list[Candle]
+
+
+CANDLES_AT_ONCE: Final = 120
+"""A feed answers with at most so many candles of the past."""
+
+
+class CandlesWanted(msgspec.Struct, array_like=True, frozen=True):
+    """Asks on `feed.<symbol>.candles` for what was traded before; of a time window, both ends included.
+
+    The answer is a list of candles with trades, oldest first, or null while the feed does not know yet.
+    """
+
+    interval: Interval
+    first_ms: int
+    last_ms: int

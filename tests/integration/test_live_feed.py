@@ -20,9 +20,17 @@ from actors.feeds.venue_rules import DECIMAL_PLACES, SIGNIFICANT_DIGITS, TICK_SI
 from infra.ports import PeerLost
 from infra.setting_values import parse_feed
 from infra.wall_clock import WallClock
+from mockexchange.candles import Candle, Interval
 from mockexchange.instruments import Instrument
-from mockexchange.messages.codec import decode_feed_message
-from mockexchange.messages.market import DepthSnapshot, MarketSilent, MarketUpdate, Print
+from mockexchange.messages.codec import decode_feed_candles, decode_feed_message, encode
+from mockexchange.messages.market import (
+    CANDLES_AT_ONCE,
+    CandlesWanted,
+    DepthSnapshot,
+    MarketSilent,
+    MarketUpdate,
+    Print,
+)
 from mockexchange.messages.orders import Side
 from mockexchange.messages.subjects import feed_snapshot, feed_updates
 from tests.support.eventually import eventually
@@ -133,6 +141,49 @@ async def test_depth_and_prints_follow_the_venue(venue: Venue, mode: str) -> Non
         await venue.trade("BTCUSDT", "60000.00", "0.0100", m=True)
         await eventually(lambda: followed.prints() == [(60_000_02, 500, Side.BUY), (60_000_00, 100, Side.SELL)])
         assert followed.refused("repeated print") == 0
+
+
+async def test_candles_of_the_past_are_fetched_when_they_are_wanted(venue: Venue) -> None:
+    venue.klines["BTCUSDT", "1m"] = [
+        [
+            minute * 60_000,
+            "60000.01",
+            "60001.00",
+            "59999.00",
+            "60000.50",
+            "1.50000",
+            minute * 60_000 + 59_999,
+            "90000",
+            7,
+        ]
+        for minute in range(1, 300)
+    ]
+    async with following(venue) as followed:
+
+        async def asked(interval: Interval, first_ms: int, last_ms: int) -> list[Candle] | None:
+            payload = encode(CandlesWanted(interval, first_ms, last_ms))
+            answer = await followed.bus.request("feed.BTC-USDT.candles", payload, 1.0)
+            return None if answer is None else decode_feed_candles(answer)
+
+        async def known(interval: Interval, first_ms: int, last_ms: int) -> list[Candle]:
+            clock = WallClock()
+            async with asyncio.timeout(20):
+                while (candles := await asked(interval, first_ms, last_ms)) is None:
+                    await clock.sleep(0.01)
+            return candles
+
+        await followed.becomes_known()
+        assert await asked(Interval.MINUTE, 0, 10**13) is None
+        page = await known(Interval.MINUTE, 60_000, 180_000)
+        assert [(each.open_ms, each.close, each.trades) for each in page] == [
+            (minute * 60_000, 6_000_050, 1) for minute in (1, 2, 3)
+        ]
+        assert len(await known(Interval.MINUTE, 0, 10**13)) == CANDLES_AT_ONCE
+        assert venue.requests["klines"] == 1
+        venue.failing = 429
+        assert await known(Interval.HOUR, 0, 10**13) == []
+        venue.failing = 0
+        await followed.follows(venue, "60000.01")
 
 
 async def test_symbols_are_found_by_their_volume_and_listed_by_the_venues_rules(venue: Venue) -> None:

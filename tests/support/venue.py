@@ -53,6 +53,7 @@ class Venue:
     """The venue. What is changed while it is `mute` or its streams are cut is seen by REST alone."""
 
     def __init__(self) -> None:
+        self.klines: dict[tuple[str, str], list[list[Any]]] = {}
         self.markets = [market("BTC", "USDT"), market("ETH", "USDT"), market("SHIB", "USDT", "0.00000001", "1.00")]
         self.books = {
             "BTCUSDT": Book({"60000.01": "1.5", "59999.99": "2"}, {"60000.02": "0.5", "60001": "3"}, volume="5000"),
@@ -167,6 +168,8 @@ class Venue:
                 return web.json_response({"lastUpdateId": book.update, **sides})
             case "trades" | "aggTrades":
                 return web.json_response([_rest_trade(trade, name) for trade in self.books[symbol].trades])
+            case "klines":
+                return web.json_response(self.klines.get((symbol, request.query["interval"]), []))
             case "ticker/24hr":
                 return web.json_response([self._ticker(name) for name in self.books])
             case "ticker/bookTicker":
