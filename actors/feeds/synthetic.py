@@ -220,8 +220,8 @@ class SyntheticMarket:
 _PAST_STEPS: Final = 4
 """A past candle's prices are those at so many moments and at its end; its high and low are among them."""
 
-_SIZES_A_SECOND: Final = 8
-_TRADES_A_SECOND: Final = 9
+_SIZES_A_SECOND: Final = 7
+_TRADES_A_SECOND: Final = 8
 
 
 class SyntheticPast:
