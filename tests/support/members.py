@@ -1,0 +1,98 @@
+"""Members of a running exchange: accounts that real clients trade for, and what the exchange says of them."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from infra.credentials import FILE_NAME, read_credentials
+from infra.http_client import request
+from tests.support.running_exchange import RunningExchange
+
+PATIENCE_S: Final = 30.0
+RICH: Final = {"USDT": "1000000", "BTC": "100", "LAB": "10000"}
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Member:
+    """An account with a key of its own."""
+
+    exchange: RunningExchange
+    account: int
+    api_key: str
+    secret: str
+    key_id: str
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """Ask the exchange by its native API; return the body of an answer that is a success."""
+        answer = request(method, f"{self.exchange.url}{path}", key=self.api_key, body=body)
+        assert 200 <= answer.status < 300, answer
+        return answer.body
+
+    def order(self, order_id: str | int) -> dict[str, Any]:
+        """Return an order as the exchange has it."""
+        order: dict[str, Any] = self.ask("GET", f"/orders/{order_id}")
+        return order
+
+    def place(self, side: str, amount: str, price: str, symbol: str = "LAB/USDT") -> str:
+        """Place a limit order by the native API; return its id."""
+        body = {"symbol": symbol, "side": side, "type": "limit", "amount": amount, "limit_price": price}
+        return str(self.ask("POST", "/orders", body)["id"])
+
+    def balances(self) -> dict[str, tuple[str, str]]:
+        """Return free and held money by asset."""
+        return {asset: (row["free"], row["used"]) for asset, row in self.ask("GET", "/balance").items()}
+
+
+class Members:
+    """Makes members of an exchange."""
+
+    def __init__(self, exchange: RunningExchange) -> None:
+        self.exchange = exchange
+        self.admin_key = read_credentials(exchange.data_dir / FILE_NAME).admin_key
+
+    def administer(self, method: str, path: str, body: object = None) -> Any:
+        """Ask as the administrator; return the body of an answer that is a success."""
+        answer = request(method, f"{self.exchange.url}{path}", key=self.admin_key, body=body)
+        assert 200 <= answer.status < 300, answer
+        return answer.body
+
+    def join(self, funds: Mapping[str, str] = RICH, permissions: tuple[str, ...] = ("read", "trade")) -> Member:
+        """Open an account with funds and a key."""
+        made = self.administer("POST", "/accounts", {"name": f"member-{next(_numbers)}", "funds": dict(funds)})
+        if permissions != ("read", "trade"):
+            account = made["account"]
+            made = self.administer("POST", f"/accounts/{account}/keys", {"permissions": list(permissions)})
+        return Member(self.exchange, made["account"], made["api_key"], made["api_secret"], made["key_id"])
+
+    def list_lab(self) -> None:
+        """List LAB/USDT, a plain book between accounts, in which nothing moves but by its members."""
+        self.administer(
+            "POST",
+            "/instruments",
+            {
+                "symbol": "LAB/USDT",
+                "price_decimals": 2,
+                "quantity_decimals": 3,
+                "tick_size": "0.01",
+                "step_size": "0.001",
+                "min_quantity": "0.001",
+                "max_quantity": "1000",
+                "min_notional": "5",
+            },
+        )
+
+
+def eventually(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
+    """Return what a condition gives as soon as that is true."""
+    deadline = time.monotonic() + timeout_s
+    while True:
+        found = condition()
+        if found:
+            return found
+        assert time.monotonic() < deadline, f"never: {what}"
+        time.sleep(0.05)
