@@ -1,11 +1,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import pytest
 
 from actors.feeds.shell import FeedShell
 from actors.feeds.synthetic import SyntheticSource
+from actors.writers import past_candles, past_filler
 from actors.writers.candles import CandleWriter
 from infra.nats.bus import NatsBus
 from infra.nats.connection import Connection
@@ -18,7 +20,7 @@ from infra.read_model.store import HistoryUnavailable, PositionMoved
 from infra.read_model.valkey_store import ValkeyHistoryStore
 from infra.wall_clock import WallClock
 from mockexchange.candle_views import decode_candle
-from mockexchange.candles import LAST_MS, Candle, Interval
+from mockexchange.candles import LAST_MS, Candle, Interval, moved
 from mockexchange.messages.codec import decode_feed_prints
 from mockexchange.messages.orders import Trade
 from tests.support.candle_trades import BTC_USDT, START_MS, candle, candles_of, journaled, listing, said, trade
@@ -252,30 +254,57 @@ async def test_what_the_feed_tells_of_a_sleeping_book_is_counted_and_nothing_twi
         prints = decode_feed_prints(payload)
         told.update((prints.number - back, each) for back, each in enumerate(reversed(prints.candles)))
 
-    async with market_on(clean_nats_server) as market, writing(clean_valkey_server, market) as writer:
-        async with clean_nats_server.connection("feed") as connection:
-            await market.bus.subscribe("feed.BTC-USDT.prints", hear)
-            feed = FeedShell(SyntheticSource(fed, 1), NatsBus(connection), WallClock(), fed, 42)
-            await feed.start()
-            await eventually(lambda: writer.status()["seconds"] == 4, timeout_s=30)
-            market.print()
-            woke_ms = market.prints[0].time_ns // 1_000_000
+    async with (
+        market_on(clean_nats_server) as market,
+        writing(clean_valkey_server, market) as writer,
+        clean_nats_server.connection("feed") as connection,
+    ):
+        await market.bus.subscribe("feed.BTC-USDT.prints", hear)
+        feed = FeedShell(SyntheticSource(fed, 1), NatsBus(connection), WallClock(), fed, 42)
+        await feed.start()
+        await eventually(lambda: writer.status()["seconds"] == 4, timeout_s=30)
+        market.print()
+        woke_ms = market.prints[0].time_ns // 1_000_000
 
-            def has_spoken_for_a_while() -> bool:
-                market.bus.publish("market.BTC-USDT.ticker", b"{}")
-                return max(told.values(), key=_opens).open_ms > woke_ms
+        def has_spoken_for_a_while() -> bool:
+            market.bus.publish("market.BTC-USDT.ticker", b"{}")
+            return max(told.values(), key=_opens).open_ms > woke_ms
 
-            await eventually(has_spoken_for_a_while)
-            market.print()
-            await feed.stop()
-            slept = [each for each in told.values() if each.open_ms + 1_000 <= woke_ms]
-            await reaches(clean_valkey_server, sum(each.trades for each in slept[-4:]) + 2)
-            seconds = await rows(clean_valkey_server, Interval.SECOND)
+        await eventually(has_spoken_for_a_while)
+        market.print()
+        await feed.stop()
+        slept = [each for each in told.values() if each.open_ms + 1_000 <= woke_ms]
+        await reaches(clean_valkey_server, sum(each.trades for each in slept[-4:]) + 2)
+        seconds = await rows(clean_valkey_server, Interval.SECOND)
     outside = [each for each in seconds if each.first_id < 0]
     assert outside == [each for each in sorted(told.values(), key=_opens) if each in outside]
     assert len(outside) >= 4
     assert [each for each in seconds if each.first_id >= 0] == candles_of(market.prints, Interval.SECOND)
     assert all(each.open_ms + 1_000 <= woke_ms for each in outside)
+
+
+async def test_a_past_is_filled_in_once_and_a_second_writer_leaves_it_as_it_is(
+    clean_nats_server: NatsServer, clean_valkey_server: ValkeyServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(past_filler, "PAUSE_S", 0.1)
+    monkeypatch.setattr(past_candles, "PAGE_PAUSE_S", 0.0)
+    fed = {BTC: BTC_USDT}
+    async with market_on(clean_nats_server) as market, clean_nats_server.connection("feed") as connection:
+        feed = FeedShell(SyntheticSource(fed, 1), NatsBus(connection), WallClock(), fed, 42)
+        await feed.start()
+        async with writing(clean_valkey_server, market):
+            await reaches(clean_valkey_server, 300 * 24 * 3_600)
+        before = {interval: (await rows(clean_valkey_server, interval))[:-3] for interval in Interval}
+        async with writing(clean_valkey_server, market) as writer:
+            counted = int(str(writer.status()["seconds"]))
+            await eventually(lambda: int(str(writer.status()["seconds"])) > counted)
+        await feed.stop()
+    for interval in (Interval.MINUTE, Interval.HOUR, Interval.DAY):
+        stored = await rows(clean_valkey_server, interval)
+        assert stored[: len(before[interval])] == before[interval]
+        assert all(moved(interval, one.open_ms, 1) == other.open_ms for one, other in pairwise(before[interval]))
+    assert len(before[Interval.MINUTE]) > 1_300
+    assert len(before[Interval.HOUR]) > 700
 
 
 def _opens(candle: Candle) -> int:
