@@ -20,6 +20,7 @@ import msgspec
 
 from actors.account_stream import publish_account_events
 from actors.book_channel import BookChannel
+from actors.refusals import Refusals
 from actors.runtime import (
     MAX_RECORD_BYTES,
     Departure,
@@ -37,6 +38,7 @@ from actors.shard_requests import WRITES, Write, deadline_of, read
 from actors.shard_step import Step
 from actors.waiting import Batch, Waiter
 from infra.ports import Books, JournalMessage, JournalUnavailable, Snapshot
+from mockexchange.ledger.changes import AccountEvent, OrderChanged
 from mockexchange.ledger.identity import Placement
 from mockexchange.ledger.intake import Intake
 from mockexchange.ledger.ledger import Ledger
@@ -54,6 +56,7 @@ from mockexchange.messages.events import (
     ShardOpened,
     ShardRecord,
 )
+from mockexchange.messages.orders import OrderStatus
 from mockexchange.messages.subjects import BOOKS, REGISTRY, accounts_journal, heartbeat
 
 MAX_QUEUE: Final = 20_000
@@ -108,6 +111,7 @@ class AccountsShell:
         self._saving: asyncio.Task[None] | None = None
         self._recovered = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self._refusals = Refusals()
         self.counters = {"calls": 0, "commands": 0, "refused": 0, "appends": 0, "folded": 0, "parked": 0, "expired": 0}
 
     async def start(self) -> None:
@@ -115,7 +119,7 @@ class AccountsShell:
         await self._load()
         self.intake = Intake(self.ledger, self._settings.intake)
         self._answers = Answers(self.ledger, self.intake)
-        self._decisions = Decisions(self.intake, self._answers, self._world.clock, self.counters)
+        self._decisions = Decisions(self.intake, self._answers, self._world.clock, self.counters, self._refusals)
         self.epoch = await open_subject(self._world, self._subject, self._opening)
         self._tasks = [run(self._world, self._follow())]
         await self._recovered.wait()
@@ -166,6 +170,7 @@ class AccountsShell:
             "queued": len(self._queue),
             "undelivered": sum(channel.waiting for channel in self._channels.values()),
             "retries": sum(channel.retries for channel in self._channels.values()),
+            "refusals": self._refusals.all(),
             **self.counters,
         }
 
@@ -320,10 +325,18 @@ class AccountsShell:
         elif isinstance(record, RegistryRecord) and self.state is ShardState.SERVING:
             self._fund_new_accounts()
         publish_account_events(self._world.bus, self.ledger.registry, events)
+        self._note_rejected(events)
         if isinstance(record, BookRecord):
             self._answers.tell_amendments(record)
         for account in self._answers.tell(events):
             self._decide_again(self._decisions.unpark(account))
+
+    def _note_rejected(self, events: Iterable[AccountEvent]) -> None:
+        for event in events:
+            if isinstance(event, OrderChanged) and event.step.status is OrderStatus.REJECTED:
+                order, step = event.order, event.step
+                assert step.reason is not None, "a rejection has a reason"
+                self._refusals.note(step.time_ns, step.reason, order.symbol, order.account, "rejected by the book")
 
     def _decide_again(self, parked: list[tuple[Placement, Waiter]]) -> None:
         """Put what waited for money before all that came since."""

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, NamedTuple
 
 import msgspec
 
 from actors.fleet import Fleet, Missing, Part, book_part, shard_part
 from actors.runtime import Pauses, Tenure, World, last_sequence, read_until, run
+from actors.surveys import AWAY, Survey
 from infra.ports import JournalUnavailable, PeerLost
 from infra.public_keys import PublicKeyError, parse_public_key
 from mockexchange.instruments import Asset, Instrument, ListingError, check_listing
@@ -47,9 +49,13 @@ from mockexchange.registry import Registry, key_digest
 
 WATCH_S: Final = 1.0
 STATUS_TIMEOUT_S: Final = 2.0
+SURVEY_EVERY: Final = 5
+"""The servers are asked once in so many rounds."""
+
 UNRESPONSIVE_AFTER: Final = 5
 """Unanswered questions in a row after which an actor is replaced."""
 
+NS_PER_MS: Final = 1_000_000
 MAX_ACCOUNTS: Final = 100_000
 MAX_KEYS_PER_ACCOUNT: Final = 20
 MAX_NAME_LENGTH: Final = 64
@@ -81,6 +87,15 @@ class DirectorySettings:
     always_on: list[Part] = field(default_factory=list)
 
 
+@dataclass(slots=True)
+class Life:
+    """The process in which an actor lives, since when, and how many it has lost."""
+
+    pid: object
+    since_ms: int
+    restarts: int = 0
+
+
 class TooFewShards(Exception):
     """The settings ask for fewer accounts shards than are in use."""
 
@@ -89,7 +104,12 @@ class DirectoryShell:
     """Runs the registry and watches over a fleet."""
 
     def __init__(
-        self, world: World, fleet: Fleet, settings: DirectorySettings, new_secret: Callable[[], Secret]
+        self,
+        world: World,
+        fleet: Fleet,
+        settings: DirectorySettings,
+        new_secret: Callable[[], Secret],
+        surveys: Mapping[str, Survey] | None = None,
     ) -> None:
         self.registry = Registry()
         self._world = world
@@ -102,6 +122,9 @@ class DirectoryShell:
         self._books: set[str] = set()
         self._silences: dict[Part, int] = {}
         self._statuses: dict[str, dict[str, object]] = {}
+        self._lives: dict[str, Life] = {}
+        self._surveys = surveys or {}
+        self._servers: dict[str, dict[str, object]] = {}
         self._watch: asyncio.Task[None] | None = None
         self.is_serving = False
         self.counters = {"started": 0, "replaced": 0}
@@ -137,7 +160,8 @@ class DirectoryShell:
             "accounts": len(self.registry.accounts),
             "keys": len(self.registry.keys),
             "instruments": len(self.registry.instruments),
-            "parts": self._statuses,
+            "parts": {name: status | self._life_of(name) for name, status in self._statuses.items()},
+            "servers": self._servers,
             **self.counters,
         }
 
@@ -290,10 +314,12 @@ class DirectoryShell:
         return Done(0)
 
     async def _watch_over(self) -> None:
-        while True:
+        for round_number in count():
             parts = [*(shard_part(shard) for shard in range(self._settings.shards)), *self._settings.always_on]
             parts += [book_part(symbol) for symbol in sorted(self._books)]
             await asyncio.gather(*(self._look_after(part) for part in parts))
+            if round_number % SURVEY_EVERY == 0:
+                await asyncio.gather(*(self._survey(name, survey) for name, survey in self._surveys.items()))
             payload = json.dumps({"part": "directory", **self.status()}).encode()
             self._world.bus.publish(heartbeat("directory"), payload)
             await self._world.clock.sleep(WATCH_S)
@@ -304,6 +330,7 @@ class DirectoryShell:
             async with asyncio.timeout(STATUS_TIMEOUT_S):
                 self._statuses[part.name] = await self._fleet.status(part)
             self._silences[part] = 0
+            self._note_life(part.name, self._statuses[part.name].get("pid"))
         except TimeoutError:
             self._silences[part] = self._silences.get(part, 0) + 1
             self._statuses[part.name] = {"state": "silent"}
@@ -315,11 +342,33 @@ class DirectoryShell:
             # It died and is being restarted where it ran.
             self._statuses[part.name] = {"state": "restarting", "detail": str(failure)}
 
+    def _note_life(self, name: str, pid: object) -> None:
+        if pid is None:
+            return
+        life = self._lives.get(name)
+        if life is None:
+            self._lives[name] = Life(pid, self._world.clock.now_ns() // NS_PER_MS)
+        elif life.pid != pid:
+            self._lives[name] = Life(pid, self._world.clock.now_ns() // NS_PER_MS, life.restarts + 1)
+
+    def _life_of(self, name: str) -> dict[str, object]:
+        life = self._lives.get(name)
+        return {} if life is None else {"restarts": life.restarts, "since": life.since_ms}
+
+    async def _survey(self, name: str, survey: Survey) -> None:
+        try:
+            async with asyncio.timeout(STATUS_TIMEOUT_S):
+                self._servers[name] = await survey()
+        except TimeoutError:
+            self._servers[name] = AWAY
+
     async def _revive(self, part: Part) -> None:
         """Start an actor that always runs. A book is started when it is used next, or by a shard that needs it."""
         if part.kind == "book":
             self._books.discard(part.key)
             self._statuses.pop(part.name, None)
+            # One that sleeps and wakes has not been restarted.
+            self._lives.pop(part.name, None)
             return
         self._statuses[part.name] = {"state": "starting"}
         try:

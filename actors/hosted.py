@@ -30,11 +30,13 @@ from actors.order_book import BookSettings, OrderBookShell
 from actors.ray_fleet import RayFleet
 from actors.runtime import Departure, World, last_sequence, read_until
 from actors.site import Site, connect_patiently, leave, world_of
+from actors.surveys import journal_survey, valkey_survey
 from actors.writers.candles import CandleWriter
 from actors.writers.equity import EquityWriter
 from actors.writers.history import HistoryWriter
 from actors.writers.market import MarketWriter
 from infra.credentials import ApiKey, new_api_key, seal
+from infra.memory import resident_bytes
 from infra.nats.snapshots import ensure_snapshots
 from infra.nats.stream import ensure_stream
 from infra.ports import PeerLost
@@ -88,9 +90,7 @@ class Hosted(ABC):
         """Describe the actor; answers while it recovers, too."""
         status = {"state": "recovering"} if self.shell is None else self.shell.status()
         return (
-            status
-            | {"pid": os.getpid(), "rss": _resident_bytes()}
-            | ({"failure": self.failure} if self.failure else {})
+            status | {"pid": os.getpid(), "rss": resident_bytes()} | ({"failure": self.failure} if self.failure else {})
         )
 
     async def _start(self) -> None:
@@ -236,7 +236,11 @@ class DirectoryActor(Hosted):
         await ensure_snapshots(connection)
         fleet = RayFleet(self.site, ACTORS)
         new_secret: Callable[[], Secret] = lambda: _sealed(new_api_key(), self.site)  # noqa: E731
-        return DirectoryShell(world_of(connection), fleet, _directory_settings(settings, self.site), new_secret)
+        valkey = connect_valkey(settings.valkey_endpoint, self.site.credentials.valkey_password)
+        surveys = {"journal": journal_survey(connection), "valkey": valkey_survey(valkey)}
+        return DirectoryShell(
+            world_of(connection), fleet, _directory_settings(settings, self.site), new_secret, surveys
+        )
 
     async def handle(self, payload: bytes) -> bytes:
         """Answer a request; see `DirectoryShell.handle`."""
@@ -295,11 +299,6 @@ def _live_source(exchange: str, settings: Settings, registry: Registry) -> LiveS
 
 def _incarnation() -> str:
     return f"{os.getpid()}-{secrets.token_hex(4)}"
-
-
-def _resident_bytes() -> int:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _sealed(key: ApiKey, site: Site) -> Secret:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from actors.refusals import Refusals
 from actors.shard_answers import SHARD_ITSELF, Amendment, Answers
 from actors.shard_requests import Write, deadline_of, find, placement_answer
 from actors.shard_step import Step
@@ -31,13 +32,16 @@ from mockexchange.messages.refusals import RejectReason
 class Decisions:
     """Decides commands one by one, each into the step that is being made."""
 
-    def __init__(self, intake: Intake, answers: Answers, clock: Clock, counters: dict[str, int]) -> None:
+    def __init__(
+        self, intake: Intake, answers: Answers, clock: Clock, counters: dict[str, int], refusals: Refusals
+    ) -> None:
         self._ledger = intake.ledger
         self._intake = intake
         self._answers = answers
         self._clock = clock
         self._parked: dict[int, list[tuple[Placement, Waiter]]] = {}
         self._counters = counters
+        self._refusals = refusals
 
     def decide(self, step: Step, request: Write, waiter: Waiter) -> None:
         """Decide a command; its waiter is answered now or when its outcome is folded."""
@@ -97,10 +101,12 @@ class Decisions:
                 # The same command waits for money and may get it: both have one answer.
                 self._park(request, waiter)
             case Refused():
-                self._refuse(waiter, decision)
+                self._refuse(request, waiter, decision)
 
-    def _refuse(self, waiter: Waiter, refused: Refused) -> None:
+    def _refuse(self, request: Write, waiter: Waiter, refused: Refused) -> None:
         self._counters["refused"] += 1
+        symbol, account = getattr(request, "symbol", ""), getattr(request, "account", SHARD_ITSELF)
+        self._refusals.note(self._clock.now_ns(), refused.reason, symbol, account, refused.detail)
         waiter.answer(refused)
 
     def _park(self, request: Placement | MoneyRequest, waiter: Waiter) -> None:
@@ -131,7 +137,7 @@ class Decisions:
             case Known(known):
                 waiter.answer(OrderAnswer(known, repeated=True))
             case Refused():
-                self._refuse(waiter, decision)
+                self._refuse(request, waiter, decision)
 
     def _cancel(self, step: Step, request: CancelOrder, waiter: Waiter) -> None:
         account, order_id, client_order_id = request.account, request.order_id, request.client_order_id

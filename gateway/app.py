@@ -22,11 +22,13 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 import gateway as package
 from gateway.dialect import MAX_BODY_BYTES, Answer, Dialect, dialect_of, find_dialects
-from gateway.failures import Failure
+from gateway.failures import Failure, reason_of
 from gateway.gateway import Gateway, GatewayParts
-from gateway.metrics import RequestTimes
+from gateway.metrics import RefusedRequest, RequestTimes
 from gateway.streams.door import make_door
+from infra.ports import Clock
 from mockexchange import __version__
+from mockexchange.views import NS_PER_MS
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ def create_app(parts: GatewayParts, dialects: Sequence[Dialect] | None = None) -
     """
     spoken = find_dialects(package) if dialects is None else dialects
     gateway = Gateway(parts)
-    write_failure = _writer(spoken, gateway.requests)
+    write_failure = _writer(spoken, gateway.requests, parts.clock)
     door = make_door(spoken)
     return Litestar(
         route_handlers=[
@@ -78,7 +80,9 @@ async def _lifespan(app: Litestar) -> AsyncIterator[None]:
         await gateway.stop()
 
 
-def _writer(dialects: Sequence[Dialect], times: RequestTimes) -> Callable[[Request[Any, Any, Any], Exception], Answer]:
+def _writer(
+    dialects: Sequence[Dialect], times: RequestTimes, clock: Clock
+) -> Callable[[Request[Any, Any, Any], Exception], Answer]:
     """Return the handler of all that goes wrong: it is told in the dialect that the path belongs to."""
 
     def write(request: Request[Any, Any, Any], failure: Exception) -> Answer:
@@ -86,6 +90,11 @@ def _writer(dialects: Sequence[Dialect], times: RequestTimes) -> Callable[[Reque
         if not is_told and not isinstance(failure, Failure):
             logger.error("%s %s broke", request.method, request.scope.get("path_template"), exc_info=failure)
         answer = dialect_of(dialects, request.scope["path"]).write_failure(failure)
+        route = str(request.scope.get("path_template") or UNMATCHED)
+        refused = RefusedRequest(
+            clock.now_ns() // NS_PER_MS, str(request.method), route, answer.status_code or 500, reason_of(failure)
+        )
+        times.refusals.append(refused)
         if "route_handler" not in request.scope:
             # No route was found, so nobody else counts it.
             times.observe(request.method, UNMATCHED, answer.status_code or 500, 0.0)

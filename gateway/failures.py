@@ -85,6 +85,18 @@ class UnderMaintenance(NotAvailable):
         super().__init__("the exchange is under maintenance", retry_after_s=MAINTENANCE_RETRY_S)
 
 
+def reason_of(failure: Exception) -> str:
+    """Return in words why a request was not answered as asked."""
+    match failure:
+        case CommandRefused(reason=reason, detail=detail):
+            return f"{reason.text}: {detail}" if detail else reason.text
+        case InvalidInput(field=field, message=message) if field:
+            return f"{field}: {message}"
+        case Failure():
+            return str(getattr(failure, "message", type(failure).__name__))
+    return str(getattr(failure, "detail", type(failure).__name__))
+
+
 def failure_of(answer: Refused | Unavailable) -> Failure:
     """Return the failure that an answer of a shard stands for."""
     if isinstance(answer, Refused):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import Mapping
 from contextlib import suppress
@@ -34,6 +35,7 @@ from gateway.rate_limits import Limiter, RateLimits
 from gateway.registry_follower import RegistryFollower
 from gateway.streams.streams import StreamLimits, Streams
 from infra.market_memory import MarketMemory
+from infra.memory import resident_bytes
 from infra.ports import Books, Bus, Clock, Counters, Directory, Journal, ListenKeys, Shards
 from infra.read_model.equity_store import EquityHistory
 from mockexchange.messages.subjects import heartbeat
@@ -149,7 +151,8 @@ class Gateway:
         counters = {name: float(value) for name, value in self.dispatcher.counters.items()}
         counters["pending"] = float(self.dispatcher.pending)
         counters |= self.streams.counts()
-        return GatewayBeat("gateway", counters, self.requests.all())
+        refusals = list(self.requests.refusals)
+        return GatewayBeat("gateway", counters, self.requests.all(), refusals, os.getpid(), resident_bytes())
 
     async def _beat(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import bisect
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
@@ -17,6 +18,7 @@ from prometheus_client.registry import Collector
 
 BUCKETS_S: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 MAX_DEPTH: Final = 3
+REFUSALS: Final = 20
 
 _NAME: Final = re.compile(r"[^a-zA-Z0-9_]+")
 
@@ -31,12 +33,25 @@ class RouteTimes(msgspec.Struct):
     seconds: float = 0.0
 
 
+class RefusedRequest(msgspec.Struct):
+    """A request that was refused: when (ms), of which route, and why."""
+
+    time: int
+    method: str
+    route: str
+    status: int
+    reason: str
+
+
 class GatewayBeat(msgspec.Struct):
     """What a gateway says of itself on `system.gateway.<index>`."""
 
     part: str
     counters: dict[str, float]
     requests: list[RouteTimes]
+    refusals: list[RefusedRequest] = []
+    pid: int = 0
+    rss: int = 0
 
 
 class RequestTimes:
@@ -44,6 +59,7 @@ class RequestTimes:
 
     def __init__(self) -> None:
         self._times: dict[tuple[str, str, int], RouteTimes] = {}
+        self.refusals: deque[RefusedRequest] = deque(maxlen=REFUSALS)
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count one request."""

@@ -124,8 +124,12 @@ class SideTotals(msgspec.Struct):
 
 
 class OrdersOverview(msgspec.Struct):
-    """How many orders were ever made, and when the first and the last of them; null without any."""
+    """How many orders were ever made, and when the first and the last of them; null without any.
 
+    `cash_asset` is what values are counted in.
+    """
+
+    cash_asset: str
     count: int
     first: int | None
     last: int | None
@@ -193,10 +197,11 @@ async def get_trades_overview(
 @get("/overview/orders", before_request=may_read, operation_id="getOrdersOverview")
 async def get_orders_overview(request: AuthorizedRequest) -> OrdersOverview:
     """Show how many orders there are, and when the first and the last were made."""
-    past = await gateway_of(request).history.past_orders(request.user, "")
+    gateway = gateway_of(request)
+    past = await gateway.history.past_orders(request.user, "")
     ends = [*await past.after(0, 1, end=1), *await past.before(past.count, 1)] if past.count else []
     times = [order.created_ns // NS_PER_MS for order in ends]
-    return OrdersOverview(past.count, min(times, default=None), max(times, default=None))
+    return OrdersOverview(gateway.floor.cash, past.count, min(times, default=None), max(times, default=None))
 
 
 HANDLERS: Final = [get_capital, get_assets_overview, get_trades_overview, get_orders_overview]

@@ -58,13 +58,13 @@ async def test_orders_are_listed_from_one_time_to_another(api: Api) -> None:
 
 @with_exchange()
 async def test_the_overview_counts_all_orders_and_says_since_when(api: Api) -> None:
-    assert await api.get("/overview/orders") == {"count": 0, "first": None, "last": None}
+    assert await api.get("/overview/orders") == {"cash_asset": "USDT", "count": 0, "first": None, "last": None}
     orders = [await api.buy("0.01", "50000.00") for _ in range(5)]
     await api.delete(f"/orders/{orders[0]['id']}")
     other = await api.second_account()
     await other.buy("0.01", "50000.00")
-    overview = await api.get("/overview/orders")
-    assert overview == {"count": 5, "first": orders[0]["ts_create"], "last": orders[-1]["ts_create"]}
+    first, last = orders[0]["ts_create"], orders[-1]["ts_create"]
+    assert await api.get("/overview/orders") == {"cash_asset": "USDT", "count": 5, "first": first, "last": last}
 
 
 @with_exchange()

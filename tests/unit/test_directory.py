@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NoReturn
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from actors.directory import UNRESPONSIVE_AFTER, DirectorySettings, DirectoryShell, Secret, TooFewShards
 from actors.fleet import Missing, Part, book_part, shard_part
 from actors.runtime import Departure, World
+from actors.surveys import Survey
 from infra.ports import PeerLost
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.messages.codec import decode_directory_answer, decode_registry_record, encode
@@ -82,7 +84,7 @@ class Scene:
         self.fleet = FakeFleet()
         self.keys = 0
 
-    async def start(self, shards: int = 2) -> DirectoryShell:
+    async def start(self, shards: int = 2, surveys: Mapping[str, Survey] | None = None) -> DirectoryShell:
         world = World(self.journal, HeardBus(), MemorySnapshots(), self.clock, leave)
         settings = DirectorySettings(
             shards=shards,
@@ -94,7 +96,7 @@ class Scene:
             demo_secret=Secret("demo-key", "demo-secret", b"sealed"),
             always_on=[Part("feed")],
         )
-        shell = DirectoryShell(world, self.fleet, settings, self.new_secret)
+        shell = DirectoryShell(world, self.fleet, settings, self.new_secret, surveys)
         await shell.start()
         await settle()
         return shell
@@ -281,4 +283,40 @@ async def test_a_passive_book_is_replaced_when_it_is_needed() -> None:
     assert await ask(shell, EnsureBook("BTC/USDT")) == Done(0)
     assert scene.fleet.removed == [book]
     assert scene.fleet.alive[book] == {"state": "serving"}
+    await shell.stop()
+
+
+async def test_a_heartbeat_says_how_often_an_actor_was_restarted_and_how_the_servers_are() -> None:
+    scene = Scene()
+
+    async def survey() -> dict[str, object]:
+        return {"records": 7}
+
+    shell = await scene.start(surveys={"journal": survey})
+    feed = Part("feed")
+    for pid in (1, 1, 2, 2, 3):
+        scene.fleet.alive[feed] = {"state": "serving", "pid": pid}
+        await scene.clock.advance(1)
+        scene.fleet.alive[feed] = PeerLost("it is being restarted")
+        await scene.clock.advance(1)
+    status = shell.status()
+    assert status["servers"] == {"journal": {"records": 7}}
+    parts = status["parts"]
+    assert isinstance(parts, dict)
+    assert parts["feed"]["state"] == "restarting"
+    assert parts["feed"]["restarts"] == 2
+    await shell.stop()
+
+
+async def test_a_book_that_sleeps_and_wakes_was_not_restarted() -> None:
+    scene = Scene()
+    shell = await scene.start()
+    book = book_part("BTC/USDT")
+    for pid in (1, 2):
+        scene.fleet.alive[book] = {"state": "serving", "pid": pid}
+        assert await ask(shell, EnsureBook("BTC/USDT")) == Done(0)
+        await scene.clock.advance(2)
+        assert shell.status()["parts"][book.name]["restarts"] == 0  # type: ignore[index]
+        del scene.fleet.alive[book]
+        await scene.clock.advance(2)
     await shell.stop()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -205,3 +207,21 @@ async def _samples(api: Api) -> list[tuple[str, dict[str, str], float]]:
     assert answer.headers["content-type"].startswith("text/plain")
     families = text_string_to_metric_families(answer.text)
     return [(sample.name, sample.labels, sample.value) for family in families for sample in family.samples]
+
+
+@with_exchange()
+async def test_a_heartbeat_tells_the_last_refusals(api: Api) -> None:
+    said: list[dict[str, Any]] = []
+    await api.exchange.bus.subscribe("system.gateway.*", lambda _subject, payload: said.append(json.loads(payload)))
+    await api.buy("1000", "59000.00", 422)
+    await api.get("/orders", 400, limit=0)
+    await eventually(lambda: len(said) > 0 and len(said[-1]["refusals"]) == 2)
+    money, limit = said[-1]["refusals"]
+    assert (money["method"], money["route"], money["status"]) == ("POST", "/orders", 422)
+    assert "insufficient" in money["reason"].lower()
+    assert (limit["route"], limit["status"], limit["reason"]) == ("/orders", 400, "limit: must be 1 to 500")
+    shard = api.exchange.shards.shells[0].status()["refusals"]
+    assert [(refusal["symbol"], refusal["account"], refusal["reason"]) for refusal in shard] == [
+        ("BTC/USDT", 1, money["reason"].partition(":")[0])
+    ]
+    assert said[-1]["rss"] > 0
