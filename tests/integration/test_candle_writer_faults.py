@@ -304,7 +304,7 @@ async def test_a_past_is_filled_in_once_and_a_second_writer_leaves_it_as_it_is(
         assert stored[: len(before[interval])] == before[interval]
         assert all(moved(interval, one.open_ms, 1) == other.open_ms for one, other in pairwise(before[interval]))
     assert len(before[Interval.MINUTE]) > 1_300
-    assert len(before[Interval.HOUR]) > 700
+    assert len(before[Interval.HOUR]) > 690
 
 
 def _opens(candle: Candle) -> int:
