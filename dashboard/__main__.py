@@ -45,9 +45,11 @@ async def _run(settings: Settings, credentials: Credentials) -> int:
     stopped = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    connection = await _connect_patiently(settings, credentials)
+    connection = await _connect_patiently(settings, credentials, stopped)
+    if connection is None:
+        return 0
     gateway = GatewayClient(settings.gateway_url, settings.tls_cert)
-    live = LiveExchange(connection, gateway)
+    live = LiveExchange(connection, gateway, first=settings.symbols, admin_key=credentials.admin_key)
     sessions = Sessions(
         gateway,
         seal_key=credentials.seal_key,
@@ -56,7 +58,11 @@ async def _run(settings: Settings, credentials: Credentials) -> int:
     )
     try:
         await live.start()
-        await _serve(create_app(live, sessions).server, settings, stopped)
+        await _serve(
+            create_app(live, sessions, taker_fee=settings.taker_fee, maker_fee=settings.maker_fee).server,
+            settings,
+            stopped,
+        )
     finally:
         await live.close()
         await gateway.close()
@@ -91,14 +97,16 @@ async def _without_signals(server: uvicorn.Server) -> None:
     await server.serve()
 
 
-async def _connect_patiently(settings: Settings, credentials: Credentials) -> Connection:
-    """Connect to NATS, waiting for it as long as it takes."""
-    while True:
+async def _connect_patiently(settings: Settings, credentials: Credentials, stopped: asyncio.Event) -> Connection | None:
+    """Connect to NATS, waiting for it as long as it takes; None when told to stop."""
+    while not stopped.is_set():
         try:
             return await connect(settings.nats_endpoint, NATS_USER, credentials.nats_password, "dashboard")
         except JournalUnavailable as failure:
             logger.warning("%s", failure)
-            await asyncio.sleep(PAUSE_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), PAUSE_S)
+    return None
 
 
 if __name__ == "__main__":

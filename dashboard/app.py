@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any, cast
 
 from dash import Dash
 from quart import Quart
 
-from dashboard import market_desk, shell, web
+from dashboard import market_desk, portfolio_desk, shell, web
 from dashboard.live.exchange import LiveExchange
-from dashboard.pages import market, sign_in
+from dashboard.pages import market, portfolio, sign_in
 from dashboard.sessions import Session, Sessions
 
 
-def create_app(live: LiveExchange, sessions: Sessions) -> Dash:
+def create_app(live: LiveExchange, sessions: Sessions, *, taker_fee: Decimal, maker_fee: Decimal) -> Dash:
     """Return the dashboard of one exchange; its `server` is a Quart application."""
     server = Quart("dashboard")
     app = Dash(
@@ -26,14 +27,20 @@ def create_app(live: LiveExchange, sessions: Sessions) -> Dash:
         update_title="",
         suppress_callback_exceptions=True,
         websocket_batch_delay=0.002,
+        # A page that is only looked at stays connected.
+        websocket_inactivity_timeout=0,
     )
-    web.protect(server, sessions)
+    web.protect(server, sessions, app.csp_hashes)
+    live.on_refused(sessions.end_key)
+    sessions.on_end(live.look_again)
 
     def session_of() -> Session | None:
         return web.current_session(sessions)
 
     sign_in.register()
     market.register()
+    portfolio.register()
     app.layout = lambda: shell.frame(session_of())
-    market_desk.register(app, live, session_of)
+    market_desk.register(app, live, session_of, taker_fee=taker_fee, maker_fee=maker_fee)
+    portfolio_desk.register(app, live, session_of)
     return app

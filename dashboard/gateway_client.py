@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -41,14 +42,28 @@ class GatewayClient:
         self._trust = trusting(certificate) if certificate is not None else True
         self._session: aiohttp.ClientSession | None = None
 
+    async def is_there(self, timeout_s: float) -> bool:
+        """Return whether the gateway answers in time."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self.get("/health/live")
+        except (TimeoutError, GatewayAway, GatewayRefusal):
+            return False
+        return True
+
     async def get(self, path: str, key: str = "", **parameters: str | int | None) -> Any:
         """Read something; parameters that are None are left out."""
         given = {name: str(value) for name, value in parameters.items() if value is not None}
+        return (await self._ask("GET", path, key, parameters=given))[0]
+
+    async def page(self, path: str, key: str = "", **parameters: str | int | None) -> tuple[list[Any], int]:
+        """Read a page of a list, and the cursor of the next one (0: that was all)."""
+        given = {name: str(value) for name, value in parameters.items() if value is not None}
         return await self._ask("GET", path, key, parameters=given)
 
-    async def send(self, method: str, path: str, key: str, body: object = None) -> Any:
-        """Have something done."""
-        return await self._ask(method, path, key, body=body)
+    async def send(self, method: str, path: str, key: str, body: object = None, *, idempotency_key: str = "") -> Any:
+        """Have something done; with the same `idempotency_key` once, where the gateway takes one."""
+        return (await self._ask(method, path, key, body=body, idempotency_key=idempotency_key))[0]
 
     async def close(self) -> None:
         """Let go of all connections."""
@@ -56,9 +71,19 @@ class GatewayClient:
             await self._session.close()
 
     async def _ask(
-        self, method: str, path: str, key: str, *, parameters: Mapping[str, str] | None = None, body: object = None
-    ) -> Any:
+        self,
+        method: str,
+        path: str,
+        key: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        body: object = None,
+        idempotency_key: str = "",
+    ) -> tuple[Any, int]:
+        """Return what the gateway answers, and the cursor that it gives with a page."""
         headers = {"x-api-key": key} if key else {}
+        if idempotency_key:
+            headers["idempotency-key"] = idempotency_key
         data = None
         if body is not None:
             data = msgspec.json.encode(body)
@@ -73,7 +98,7 @@ class GatewayClient:
             async with self._session.request(method, path, params=parameters, data=data, headers=headers) as answer:
                 content = _decoded(await answer.read())
                 if answer.status < 400:
-                    return content
+                    return content, int(answer.headers.get("X-Next-Cursor", 0))
                 raise _failure(answer.status, content)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise GatewayAway("The gateway does not answer.", may_have_executed=method != "GET") from error

@@ -2,84 +2,108 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from decimal import Decimal, InvalidOperation
-from typing import Any, Final, NamedTuple
+from decimal import Decimal
+from typing import Any, Final
 
-from dash import ALL, Dash, Input, Output, State, no_update
+from dash import ALL, Dash, Input, Output, State, no_update, set_props
 
 from dashboard.gateway_client import GatewayAway, GatewayRefusal
+from dashboard.live.account import AccountBoard
 from dashboard.live.exchange import LiveExchange
 from dashboard.live.market import MarketBoard
+from dashboard.order_entry import Terms, number, request_of, told
 from dashboard.pushing import Pushing
 from dashboard.sessions import Session
 
 LEVELS: Final = 100
 CANDLES: Final = 300
-TAPE: Final = 30
+TAPE: Final = 40
+SHOWN_ORDERS: Final = 100
+SYMBOLS_PACE_S: Final = 1.0
+UNAUTHORIZED: Final = 401
 
 ReadSession = Callable[[], Session | None]
 
 
-def register(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
+def register(app: Dash, live: LiveExchange, session_of: ReadSession, *, taker_fee: Decimal, maker_fee: Decimal) -> None:
     """Add the callbacks."""
     pushing = Pushing()
-    _stream(app, live, session_of, pushing)
+    _stream(app, live, pushing)
+    _stream_account(app, live, session_of, pushing)
+    _read_history(app, live, {"taker_rate": str(taker_fee), "maker_rate": str(maker_fee)})
     _draw(app)
+    _enter(app)
     _trade(app, live, session_of)
 
 
-def _stream(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
-    @app.callback(Output("followed", "data"), Input("symbol", "value"), State("page", "data"), websocket=True)
-    async def follow_market(symbol: str | None, page: str) -> Any:
+def _stream(app: Dash, live: LiveExchange, pushing: Pushing) -> None:
+    page, connection = State("page", "data"), Input("connection", "data")
+
+    @app.callback(
+        Output("followed", "data"),
+        Input("symbol", "value"),
+        Input("interval", "value"),
+        connection,
+        page,
+        websocket=True,
+    )
+    async def follow_market(symbol: str | None, interval: str, _connection: Any, page: str) -> Any:
         if symbol not in live.tickers.tickers:
             return no_update
-        board = await live.markets.get(symbol)
         try:
-            await pushing.follow(page, "market", board, MarketPicture(board).changes)
+            board = await live.markets.get(symbol)
+            await pushing.follow(page, "market", board, MarketPicture(board, interval).changes)
         finally:
             live.markets.release(symbol)
 
-    @app.callback(Output("own-followed", "data"), Input("page", "data"), websocket=True)
-    async def follow_account(page: str) -> Any:
+    @app.callback(Output("symbols-followed", "data"), connection, page, websocket=True)
+    async def follow_symbols(_connection: Any, page: str) -> Any:
+        def show() -> dict[str, Any]:
+            return {"symbols": symbols_picture(live)}
+
+        await pushing.follow(page, "symbols", live.tickers, show, SYMBOLS_PACE_S)
+
+    @app.callback(Output("links-followed", "data"), connection, page, websocket=True)
+    async def follow_links(_connection: Any, page: str) -> Any:
+        await pushing.follow(page, "links", live.links, lambda: {"links-state": links_picture(live)})
+
+
+def _stream_account(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
+    @app.callback(
+        Output("own-followed", "data"),
+        Input("connection", "data"),
+        State("page", "data"),
+        State("signed-in", "data"),
+        websocket=True,
+    )
+    async def follow_account(_connection: Any, page: str, who: int | None) -> Any:
         session = session_of()
+        if (session.account if session else None) != who:
+            set_props("live-own", {"data": OVER})
         if session is None:
             return no_update
-        board = await live.account(session, session.account)
         try:
-            await pushing.follow(page, "account", board, lambda: {"live-own": account_picture(board)})
+            board = await live.account(session, session.account)
+
+            def show() -> dict[str, Any]:
+                return {"live-own": account_picture(board) if session_of() == session else OVER}
+
+            await pushing.follow(page, "account", board, show)
         finally:
             live.release_account(session, session.account)
 
-    @app.callback(Output("symbols-followed", "data"), Input("page", "data"), websocket=True)
-    async def follow_symbols(page: str) -> Any:
-        await pushing.follow(page, "symbols", live.tickers, lambda: {"symbols": symbols_picture(live)})
 
-    @app.callback(Output("links-followed", "data"), Input("page", "data"), websocket=True)
-    async def follow_links(page: str) -> Any:
-        await pushing.follow(page, "links", live.links, lambda: {"links-state": links_picture(live)})
-
+def _read_history(app: Dash, live: LiveExchange, rates: dict[str, str]) -> None:
     @app.callback(
-        Output("symbol", "data"),
-        Output("symbol", "value"),
-        Input("symbols", "data"),
-        State("symbol", "value"),
-        State("wanted", "data"),
+        Output("history", "data"),
+        Output("instrument", "data"),
+        Input("symbol", "value"),
+        Input("interval", "value"),
+        Input("links-state", "data"),
     )
-    def choose(symbols: list[list[str]] | None, chosen: str | None, wanted: str) -> Any:
-        names = [row[0] for row in symbols or ()]
-        if not names:
-            return no_update, no_update
-        options = [{"value": row[0], "label": row[1]} for row in symbols or ()]
-        if chosen in names:
-            return options, no_update
-        first = wanted.replace("-", "/")
-        return options, first if first in names else names[0]
-
-    @app.callback(
-        Output("history", "data"), Output("instrument", "data"), Input("symbol", "value"), Input("interval", "value")
-    )
-    async def read_history(symbol: str | None, interval: str) -> Any:
+    async def read_history(symbol: str | None, interval: str, _links: Any) -> Any:
         if symbol is None:
             return no_update, no_update
         try:
@@ -87,25 +111,27 @@ def _stream(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pus
             instrument = await live.gateway.get(f"/instruments/{symbol}")
         except (GatewayAway, GatewayRefusal):
             return no_update, no_update
-        return {"symbol": symbol, "interval": interval, "candles": candles}, instrument
+        history = {"symbol": symbol, "interval": interval, "candles": candles, "at": time.time()}
+        return history, instrument | rates
 
 
 class MarketPicture:
     """What one page has seen of a market; it is sent only what has changed since."""
 
-    def __init__(self, board: MarketBoard) -> None:
+    def __init__(self, board: MarketBoard, interval: str) -> None:
         self._board = board
+        self._interval = interval
         self._seen: dict[str, Any] = {}
 
     def changes(self) -> dict[str, Any]:
         """Return the stores to be written anew."""
         board, symbol = self._board, self._board.symbol
-        last = board.tape[-1]["trade_id"] if board.tape else 0
+        candles = board.candles.get(self._interval, [])
         now = {
             "live-book": board.depth.update_id if board.depth.is_known else None,
-            "live-tape": last,
+            "live-tape": board.tape[-1]["trade_id"] if board.tape else 0,
             "live-head": (id(board.ticker), id(board.statistics)),
-            "live-candle": tuple(id(candle) for candle in board.candles.values()),
+            "live-candle": tuple(id(candle) for candle in candles),
         }
         changed = [store for store, state in now.items() if store not in self._seen or self._seen[store] != state]
         self._seen = now
@@ -113,7 +139,7 @@ class MarketPicture:
             "live-book": self._book,
             "live-tape": lambda: {"symbol": symbol, "trades": list(reversed(board.tape))[:TAPE]},
             "live-head": lambda: {"symbol": symbol, "ticker": board.ticker, "statistics": board.statistics},
-            "live-candle": lambda: {"symbol": symbol, "candles": board.candles},
+            "live-candle": lambda: {"symbol": symbol, "interval": self._interval, "candles": list(candles)},
         }
         return {store: made[store]() for store in changed}
 
@@ -122,50 +148,74 @@ class MarketPicture:
         return {"symbol": self._board.symbol, "bids": bids, "asks": asks}
 
 
-def account_picture(board: Any) -> dict[str, Any]:
+OVER: Final = {"over": True}
+"""Who looks is not who was signed in when the page was made: it is to be made anew."""
+
+
+def account_picture(board: AccountBoard) -> dict[str, Any]:
     """Return what the page shows of an account."""
     orders = sorted(board.orders.values(), key=lambda order: int(order["id"]), reverse=True)
     return {
         "known": board.is_known,
         "text": "" if board.is_known else "Reading…",
-        "orders": orders[:100],
+        "orders": orders[:SHOWN_ORDERS],
         "balances": board.balances,
         "fills": list(board.fills),
     }
 
 
-def symbols_picture(live: LiveExchange) -> list[list[str]]:
-    """Return name and label of each symbol: last price, and change in a day."""
-    rows = []
-    for symbol in sorted(live.tickers.tickers):
-        last = live.tickers.tickers[symbol].get("last")
-        change = live.tickers.statistics.get(symbol, {}).get("change_percent")
-        parts = [symbol, last or "", f"{Decimal(change):+.2f} %" if change else ""]
-        rows.append([symbol, "   ".join(part for part in parts if part)])
-    return rows
+def symbols_picture(live: LiveExchange) -> dict[str, Any]:
+    """Return what there is to choose, with last price and change in a day, and whether orders are taken at all."""
+    board = live.tickers
+    rows = [
+        {
+            "value": symbol,
+            "label": symbol,
+            "last": board.tickers[symbol].get("last"),
+            "change": board.statistics.get(symbol, {}).get("change_percent"),
+        }
+        for symbol in board.symbols
+    ]
+    return {"rows": rows, "maintenance": board.is_under_maintenance}
 
 
-def links_picture(live: LiveExchange) -> str:
-    """Return what to tell of ways that are closed, nothing while all are open."""
+def links_picture(live: LiveExchange) -> dict[str, str]:
+    """Return what to tell of ways that are closed, and why no orders can be placed; nothing while all are open."""
     if not live.links.has_nats:
-        return "Live prices are interrupted: NATS cannot be reached. This page goes on by itself when it can."
+        text = "Live prices are interrupted: NATS cannot be reached. This page goes on by itself when it can."
+        return {"text": text, "blocked": "NATS cannot be reached: no orders now."}
     if not live.links.has_gateway:
-        return "The gateway does not answer: orders and history are not available now."
-    return ""
+        text = "The gateway does not answer: orders and history are not available now."
+        return {"text": text, "blocked": "The gateway does not answer: no orders now."}
+    return {"text": "", "blocked": ""}
 
 
 def _draw(app: Dash) -> None:
     book, own, symbol = Input("live-book", "data"), Input("live-own", "data"), Input("symbol", "value")
-    scheme = Input("scheme", "computedColorScheme")
+    instrument, symbols = Input("instrument", "data"), Input("symbols", "data")
+    app.clientside_callback(
+        _call("choose"),
+        Output("symbol", "data"),
+        Output("symbol", "value"),
+        symbols,
+        State("symbol", "value"),
+        State("wanted", "data"),
+    )
+    # What was drawn of the symbol before goes first, and then comes what is known of the new one.
     draw = {
+        "drawn-symbol": ("switched", (symbol,)),
         "drawn-book": ("book", (book, own, symbol)),
         "drawn-tape": ("tape", (Input("live-tape", "data"), symbol)),
-        "drawn-head": ("head", (Input("live-head", "data"), symbol)),
+        "drawn-head": ("head", (Input("live-head", "data"), symbol, instrument, symbols)),
         "drawn-own": ("own", (own,)),
-        "drawn-links": ("links", (Input("links-state", "data"),)),
     }
     for store, (function, inputs) in draw.items():
         app.clientside_callback(_call(function), Output(store, "data"), *inputs)
+    app.clientside_callback(
+        "function(state) { return window.dash_clientside.base.links(state && state.text); }",
+        Output("drawn-links", "data"),
+        Input("links-state", "data"),
+    )
     app.clientside_callback(
         _call("chart"),
         Output("chart", "figure"),
@@ -174,41 +224,65 @@ def _draw(app: Dash) -> None:
         book,
         own,
         Input("view", "value"),
-        scheme,
+        Input("scheme", "computedColorScheme"),
         symbol,
+        Input("interval", "value"),
+        instrument,
     )
-    account, instrument = State("live-own", "data"), State("instrument", "data")
+
+
+def _enter(app: Dash) -> None:
+    side, kind, price = Input("side", "value"), Input("type", "value"), Input("price", "value")
+    instrument = Input("instrument", "data")
+    app.clientside_callback(
+        _call("fields"),
+        Output("price", "style"),
+        Output("stop-price", "style"),
+        Output("unit", "style"),
+        Output("time-in-force", "style"),
+        Output("post-only", "style"),
+        Output("unit", "data"),
+        Output("place", "children"),
+        Output("place", "color"),
+        kind,
+        side,
+        instrument,
+    )
     app.clientside_callback(
         _call("preview"),
-        Output("preview", "children"),
-        Input("side", "value"),
-        Input("type", "value"),
-        Input("price", "value"),
+        Output("drawn-preview", "data"),
+        side,
+        kind,
+        price,
         Input("amount", "value"),
         Input("stop-price", "value"),
-        book,
-        own,
-        Input("instrument", "data"),
+        Input("unit", "value"),
+        Input("live-book", "data"),
+        Input("live-own", "data"),
+        instrument,
+        Input("symbol", "value"),
     )
     app.clientside_callback(
         _call("share"),
         Output("amount", "value"),
+        Output("unit", "value"),
         Input({"share": ALL}, "n_clicks"),
         State("side", "value"),
+        State("type", "value"),
         State("price", "value"),
+        State("stop-price", "value"),
         State("live-book", "data"),
-        account,
-        instrument,
+        State("live-own", "data"),
+        State("instrument", "data"),
         prevent_initial_call=True,
     )
     app.clientside_callback(
-        _call("shown"),
-        Output("price", "style"),
-        Output("stop-price", "style"),
-        Output("place", "children"),
-        Output("place", "color"),
-        Input("type", "value"),
-        Input("side", "value"),
+        _call("gate"),
+        Output("place", "disabled"),
+        Output("blocked", "children"),
+        Input("links-state", "data"),
+        Input("symbols", "data"),
+        Input("signed-in", "data"),
     )
 
 
@@ -217,17 +291,18 @@ def _call(function: str) -> str:
 
 
 def _trade(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
-    async def act(method: str, path: str, body: object = None) -> str:
+    async def act(method: str, path: str, body: object = None, **parameters: str) -> str:
         session = session_of()
         if session is None:
             return "Sign in to trade."
         try:
-            done = await live.gateway.send(method, path, session.key, body)
+            return told(await live.gateway.send(method, path, session.key, body, **parameters))
         except GatewayRefusal as refusal:
+            if refusal.status == UNAUTHORIZED:
+                live.tell_refused(session.key)
             return f"Refused: {refusal.message}"
         except GatewayAway as away:
             return f"{away.message} {'It may have been done.' if away.may_have_executed else 'Nothing was done.'}"
-        return told(done)
 
     @app.callback(
         Output("answer", "children"),
@@ -237,34 +312,39 @@ def _trade(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
         State("type", "value"),
         State("price", "value"),
         State("amount", "value"),
+        State("unit", "value"),
         State("stop-price", "value"),
         State("time-in-force", "value"),
         State("post-only", "checked"),
+        running=[(Output("place", "loading"), True, False)],
         prevent_initial_call=True,
     )
     async def place(_clicks: int, *terms: Any) -> str:
         try:
-            body = order_body(Terms(*terms))
+            path, body = request_of(Terms(*terms))
         except ValueError as error:
             return str(error)
-        return await act("POST", "/orders", body)
+        return await act("POST", path, body)
 
     @app.callback(
         Output("answer", "children", allow_duplicate=True),
         Output("amend", "opened"),
         Output("amending", "data"),
         Output("amend-amount", "value"),
+        Output("amend-answer", "children"),
         Input("click", "data"),
         prevent_initial_call=True,
     )
     async def click(clicked: dict[str, str]) -> Any:
         if clicked["action"] == "amend":
-            return no_update, True, clicked["id"], clicked["amount"]
-        return await act("POST", f"/orders/{int(clicked['id'])}/cancel"), False, no_update, no_update
+            return no_update, True, clicked["id"], clicked["amount"], ""
+        said = await act("POST", f"/orders/{int(clicked['id'])}/cancel")
+        return said, False, no_update, no_update, no_update
 
     @app.callback(
-        Output("amend-answer", "children"),
+        Output("amend-answer", "children", allow_duplicate=True),
         Output("amend", "opened", allow_duplicate=True),
+        Output("answer", "children", allow_duplicate=True),
         Input("amend-done", "n_clicks"),
         State("amending", "data"),
         State("amend-amount", "value"),
@@ -274,63 +354,21 @@ def _trade(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
         try:
             body = {"amount": number("Amount", amount)}
         except ValueError as error:
-            return str(error), True
+            return str(error), True, no_update
         said = await act("POST", f"/orders/{int(order_id)}/amend", body)
-        return said, not said.startswith("Order")
+        return (said, False, said) if said.startswith("Order") else (said, True, no_update)
+
+    @app.callback(
+        Output("answer", "children", allow_duplicate=True),
+        Input("cancel-symbol", "n_clicks"),
+        State("symbol", "value"),
+        prevent_initial_call=True,
+    )
+    async def cancel_symbol(_clicks: int, symbol: str) -> str:
+        return await act("DELETE", "/orders", symbol=symbol)
 
     @app.callback(
         Output("answer", "children", allow_duplicate=True), Input("cancel-all", "n_clicks"), prevent_initial_call=True
     )
     async def cancel_all(_clicks: int) -> str:
         return await act("DELETE", "/orders")
-
-
-class Terms(NamedTuple):
-    """An order as it was typed in."""
-
-    symbol: str
-    side: str
-    kind: str
-    price: str
-    amount: str
-    stop: str
-    time_in_force: str
-    is_post_only: bool
-
-
-def order_body(terms: Terms) -> dict[str, Any]:
-    """Return what the gateway is asked for. Raises ValueError with a text for people."""
-    kind = terms.kind
-    body: dict[str, Any] = {"symbol": terms.symbol, "side": terms.side, "type": kind}
-    body["amount"] = number("Amount", terms.amount)
-    if kind == "limit" or kind.endswith("_limit"):
-        body |= {"limit_price": number("Price", terms.price), "time_in_force": terms.time_in_force}
-    if kind == "limit" and terms.is_post_only:
-        body["post_only"] = True
-    if kind not in {"limit", "market"}:
-        body["stop_price"] = number("Stop price", terms.stop)
-    return body
-
-
-def number(name: str, text: str | None) -> str:
-    """Return a positive decimal as it was typed. Raises ValueError with a text for people."""
-    cleaned = (text or "").strip().replace(",", ".")
-    try:
-        if Decimal(cleaned) > 0:
-            return cleaned
-    except InvalidOperation:
-        pass
-    raise ValueError(f"{name}: enter a number greater than 0.")
-
-
-def told(done: Any) -> str:
-    """Return in a sentence what the gateway has done."""
-    if isinstance(done, list):
-        return f"Orders canceled: {len(done)}."
-    order = done.get("canceled_order") or done.get("order") or done
-    if "id" not in order:
-        return "Done."
-    text = f"Order {order['id']}: {order['status'].replace('_', ' ')}"
-    if order.get("price") and order["actual_filled"] and Decimal(order["actual_filled"]):
-        text += f", {order['actual_filled']} at {order['price']}"
-    return f"{text}."

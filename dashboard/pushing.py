@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from dash import ctx, set_props
+from quart import has_websocket_context, websocket
 
 from dashboard.live.board import Board
 
@@ -18,14 +19,21 @@ ACKNOWLEDGED_EVERY: Final = 20
 
 ANSWER_WITHIN_S: Final = 60.0
 
+Key = tuple[int, str, str]
+
 
 class Pushing:
-    """The loops of all open pages, by page and by what they push."""
+    """The loops of all open pages, by connection, page, and what they push.
+
+    A page names itself, so that a made-up name can end loops of its own connection alone.
+    """
 
     def __init__(self) -> None:
-        self._loops: dict[tuple[str, str], asyncio.Task[Any]] = {}
+        self._loops: dict[Key, asyncio.Task[Any]] = {}
 
-    async def follow(self, page: str, what: str, board: Board, show: Callable[[], dict[str, Any]]) -> None:
+    async def follow(
+        self, page: str, what: str, board: Board, show: Callable[[], dict[str, Any]], pace_s: float = PACE_S
+    ) -> None:
         """Write what `show` returns (store to data) into the page whenever the board changes.
 
         It ends when the same page follows something else as `what`, or is gone.
@@ -41,18 +49,27 @@ class Pushing:
                 told += 1
                 if told % ACKNOWLEDGED_EVERY == 0:
                     await ctx.websocket.get_prop("page", "data", timeout=ANSWER_WITHIN_S)
-                await asyncio.sleep(PACE_S)
+                await asyncio.sleep(pace_s)
 
     def begin(self, page: str, what: str) -> None:
         """Make the running task the one that pushes something into a page; the one before ends."""
         task = asyncio.current_task()
         assert task is not None
-        before = self._loops.get((page, what))
+        key = (_connection(), page, what)
+        before = self._loops.get(key)
         if before is not None and before is not task:
             before.cancel()
-        self._loops[(page, what)] = task
-        task.add_done_callback(lambda done: self._forget((page, what), done))
+        self._loops[key] = task
+        task.add_done_callback(lambda done: self._forget(key, done))
 
-    def _forget(self, key: tuple[str, str], done: asyncio.Task[Any]) -> None:
+    def _forget(self, key: Key, done: asyncio.Task[Any]) -> None:
         if self._loops.get(key) is done:
             del self._loops[key]
+
+
+def _connection() -> int:
+    """Return what tells connections apart while they are open."""
+    if not has_websocket_context():
+        return 0
+    current: Any = websocket
+    return id(current._get_current_object())

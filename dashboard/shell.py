@@ -21,7 +21,9 @@ def frame(session: Session | None) -> Any:
         theme=THEME,
         children=[
             dcc.Location(id="address", refresh="callback-nav"),
-            dcc.Store(id="theme"),
+            # A new value has all streams of a page begin anew: it was cut off and is connected again.
+            dcc.Store(id="connection"),
+            dcc.Store(id="signed-in", data=session.account if session else None),
             dmc.NotificationContainer(id="notices", position="bottom-right", limit=4),
             dmc.AppShell(
                 [

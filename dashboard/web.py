@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -13,11 +14,13 @@ from dashboard.sessions import COOKIE, LIFETIME_S, Session, Sessions, SignInRefu
 SIGN_IN: Final = "/sign-in"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES: Final = 1_000_000
+POLICY: Final = (
+    "default-src 'self'; script-src 'self' {scripts}; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
+)
+"""No script runs in a page but those that are served as files and those whose hashes are named."""
+
 HEADERS: Final = {
-    "Content-Security-Policy": (
-        "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-        "img-src 'self' data: blob:; connect-src 'self' ws: wss:; frame-ancestors 'none'; form-action 'self'"
-    ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",
 }
@@ -29,8 +32,12 @@ def current_session(sessions: Sessions) -> Session | None:
     return sessions.read(asking.cookies.get(COOKIE))
 
 
-def protect(server: Quart, sessions: Sessions) -> None:
-    """Add the routes of signing in and out, and the checks on every request."""
+def protect(server: Quart, sessions: Sessions, script_hashes: Callable[[], Sequence[str]]) -> None:
+    """Add the routes of signing in and out, and the checks on every request.
+
+    `script_hashes` are asked for once, when all scripts of the pages are known.
+    """
+    headers = dict(HEADERS)
     server.config["MAX_CONTENT_LENGTH"] = MAX_BODY_BYTES
 
     @server.before_request
@@ -41,13 +48,16 @@ def protect(server: Quart, sessions: Sessions) -> None:
 
     @server.after_request
     async def _add_headers(response: Response) -> Response:
-        for name, value in HEADERS.items():
+        if "Content-Security-Policy" not in headers:
+            headers["Content-Security-Policy"] = POLICY.format(scripts=" ".join(script_hashes()))
+        for name, value in headers.items():
             response.headers.setdefault(name, value)
         return response
 
     @server.post("/session")
     async def _sign_in() -> Any:
         form = await request.form
+        sessions.end(request.cookies.get(COOKIE))
         try:
             session = await sessions.sign_in(form.get("secret", ""))
         except SignInRefused:
@@ -67,6 +77,7 @@ def protect(server: Quart, sessions: Sessions) -> None:
 
     @server.post("/session/end")
     async def _sign_out() -> Any:
+        sessions.end(request.cookies.get(COOKIE))
         response = redirect("/", 303)
         response.delete_cookie(COOKIE, httponly=True, samesite="Strict")
         return response

@@ -7,11 +7,19 @@ fewer pictures and never old ones, and nothing piles up for it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar
 
 import msgspec
+
+from dashboard.gateway_client import GatewayAway, GatewayRefusal
+
+_log: Final = logging.getLogger(__name__)
+
+RETRY_S: Final = 1.0
 
 LINGER_S: Final = 5.0
 """A board nobody looks at goes on so long, since people switch to and fro."""
@@ -58,6 +66,49 @@ class Board:
         raise NotImplementedError
 
 
+class Reading:
+    """Reads a snapshot from the gateway as often as it is asked to, once at a time, and until the gateway answers.
+
+    What was lost while it read is not in what it has read, so asked meanwhile it reads once more.
+    """
+
+    def __init__(self, name: str, read: Callable[[], Awaitable[None]], pause_s: float = RETRY_S) -> None:
+        self._name = name
+        self._read = read
+        self._pause_s = pause_s
+        self._is_asked = False
+        self._task: asyncio.Task[None] | None = None
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether what is being read now will be read again."""
+        return self._is_asked
+
+    def ask(self) -> None:
+        """Have it read anew."""
+        self._is_asked = True
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._run(), name=f"read {self._name}")
+
+    async def stop(self) -> None:
+        """Read no more."""
+        self._is_asked = False
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    async def _run(self) -> None:
+        while self._is_asked:
+            self._is_asked = False
+            try:
+                await self._read()
+            except (GatewayAway, GatewayRefusal) as failure:
+                _log.info("%s cannot be read now: %s", self._name, failure)
+                self._is_asked = True
+                await asyncio.sleep(self._pause_s)
+
+
 class Boards(Generic[K, B]):
     """Boards by key, each made when somebody first looks at it and stopped when nobody does any more."""
 
@@ -80,7 +131,8 @@ class Boards(Generic[K, B]):
         try:
             await asyncio.shield(self._starting[key])
         except Exception:
-            self._boards.pop(key, None)
+            if self._boards.get(key) is board:
+                del self._boards[key], self._starting[key]
             raise
         return board
 
@@ -98,20 +150,22 @@ class Boards(Generic[K, B]):
         """Stop all."""
         for stop in self._stops.values():
             stop.cancel()
-        for board in self._boards.values():
+        self._stops.clear()
+        boards, self._boards = self._boards, {}
+        self._starting.clear()
+        for board in boards.values():
             await board.stop()
-        self._boards.clear()
+        await asyncio.gather(*self._endings)
 
     def _let_go(self, key: K) -> None:
         self._stops.pop(key, None)
         board = self._boards.get(key)
         if board is not None and not board.is_watched:
-            del self._boards[key]
+            del self._boards[key], self._starting[key]
             ending = asyncio.create_task(board.stop())
             self._endings.add(ending)
             ending.add_done_callback(self._endings.discard)
 
 
-Subscribe = Callable[[str, Callable[[str, bytes], None]], Awaitable[Callable[[], Awaitable[None]]]]
 Payload = dict[str, Any]
 decode: Final[Callable[[bytes], Payload]] = msgspec.json.Decoder(dict[str, Any]).decode

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any, Final
+from typing import Final
 
-from dashboard.gateway_client import GatewayAway, GatewayClient, GatewayRefusal
-from dashboard.live.board import Board, Payload, decode
+from dashboard.gateway_client import GatewayClient
+from dashboard.live.board import RETRY_S, Board, Payload, Reading, decode
 from infra.ports import Bus
 from mockexchange.messages.subjects import market
 
 TAPE: Final = 40
+KEPT_CANDLES: Final = 2
 LEVELS: Final = 200
-RETRY_S: Final = 1.0
-
-_log: Final = logging.getLogger(__name__)
+EARLY: Final = 1000
 
 Level = tuple[str, str]
 
@@ -29,7 +26,7 @@ class Depth:
     def __init__(self) -> None:
         self.update_id = 0
         self._sides: tuple[dict[str, str], dict[str, str]] = ({}, {})
-        self._early: deque[Payload] = deque(maxlen=1000)
+        self._early: deque[Payload] = deque(maxlen=EARLY)
         self.is_known = False
 
     def take_snapshot(self, snapshot: Payload) -> bool:
@@ -37,7 +34,7 @@ class Depth:
         self.update_id = snapshot["update_id"]
         self._sides = (dict(snapshot["bids"]), dict(snapshot["asks"]))
         self.is_known = True
-        early, self._early = self._early, deque(maxlen=1000)
+        early, self._early = self._early, deque(maxlen=EARLY)
         fits = True
         for update in early:
             fits = self.take_update(update) and fits
@@ -78,20 +75,20 @@ class Depth:
 
 
 class MarketBoard(Board):
-    """Follows `market.<symbol>.*`. `candles` holds the current candle of each interval."""
+    """Follows `market.<symbol>.*`. `candles` holds of each interval the last two, oldest first."""
 
-    def __init__(self, symbol: str, bus: Bus, gateway: GatewayClient) -> None:
+    def __init__(self, symbol: str, bus: Bus, gateway: GatewayClient, pause_s: float = RETRY_S) -> None:
         super().__init__()
         self.symbol = symbol
         self.depth = Depth()
         self.ticker: Payload = {}
         self.statistics: Payload = {}
-        self.candles: dict[str, Payload] = {}
+        self.candles: dict[str, list[Payload]] = {}
         self.tape: deque[Payload] = deque(maxlen=TAPE)
         self._bus = bus
         self._gateway = gateway
         self._endings: list[Callable[[], Awaitable[None]]] = []
-        self._reading: asyncio.Task[None] | None = None
+        self._reading = Reading(symbol, self._read, pause_s)
 
     async def start(self) -> None:
         """Begin to follow; the snapshots come when they come."""
@@ -104,12 +101,11 @@ class MarketBoard(Board):
         }
         for kind, handler in handlers.items():
             self._endings.append(await self._bus.subscribe(market(self.symbol, kind), handler))
-        self._read_anew()
+        self._reading.ask()
 
     async def stop(self) -> None:
         """Follow no longer."""
-        if self._reading is not None:
-            self._reading.cancel()
+        await self._reading.stop()
         for end in self._endings:
             await end()
         self._endings.clear()
@@ -117,28 +113,18 @@ class MarketBoard(Board):
     def resync(self) -> None:
         """Read everything anew: messages may have been lost."""
         self.depth.forget()
-        self._read_anew()
-
-    def _read_anew(self) -> None:
-        if self._reading is None or self._reading.done():
-            self._reading = asyncio.create_task(self._read(), name=f"read {self.symbol}")
+        self._reading.ask()
 
     async def _read(self) -> None:
-        while True:
-            try:
-                snapshot = await self._gateway.get(f"/orderbook/{self.symbol}", depth=LEVELS)
-                trades = await self._gateway.get(f"/trades/{self.symbol}", limit=TAPE)
-                statistics = await self._gateway.get(f"/tickers/{self.symbol}/24h")
-            except (GatewayAway, GatewayRefusal) as failure:
-                _log.info("%s cannot be read now: %s", self.symbol, failure)
-                await asyncio.sleep(RETRY_S)
-                continue
-            fits = self.depth.take_snapshot(snapshot)
-            self._take_tape(trades)
-            self.statistics = self.statistics or statistics
-            self.changed()
-            if fits:
-                return
+        snapshot = await self._gateway.get(f"/orderbook/{self.symbol}", depth=LEVELS)
+        trades = await self._gateway.get(f"/trades/{self.symbol}", limit=TAPE)
+        tickers = await self._gateway.get(f"/tickers/{self.symbol}")
+        self.statistics = await self._gateway.get(f"/tickers/{self.symbol}/24h")
+        self._take_tape(trades)
+        self.ticker = self.ticker or tickers[self.symbol]["info"] or {}
+        if not self._reading.is_outdated and not self.depth.take_snapshot(snapshot):
+            self._reading.ask()
+        self.changed()
 
     def _take_tape(self, trades: list[Payload]) -> None:
         known = {trade["trade_id"]: trade for trade in (*trades, *self.tape)}
@@ -146,7 +132,7 @@ class MarketBoard(Board):
 
     def _on_depth(self, _subject: str, payload: bytes) -> None:
         if not self.depth.take_update(decode(payload)):
-            self._read_anew()
+            self._reading.ask()
         self.changed()
 
     def _on_ticker(self, _subject: str, payload: bytes) -> None:
@@ -164,10 +150,7 @@ class MarketBoard(Board):
             self.changed()
 
     def _on_candle(self, subject: str, payload: bytes) -> None:
-        self.candles[subject.rpartition(".")[2]] = decode(payload)
+        candle, interval = decode(payload), subject.rpartition(".")[2]
+        known = {each["open_time"]: each for each in (*self.candles.get(interval, ()), candle)}
+        self.candles[interval] = [known[open_time] for open_time in sorted(known)[-KEPT_CANDLES:]]
         self.changed()
-
-
-def mid_of(ticker: dict[str, Any]) -> str | None:
-    """Return the price to show of a ticker: the last, else the bid, else the ask."""
-    return ticker.get("last") or ticker.get("bid") or ticker.get("ask")

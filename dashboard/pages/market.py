@@ -9,18 +9,11 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from dashboard.order_entry import TYPES
 from dashboard.theme import aria
 
 INTERVALS: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
 SHARES: Final = (25, 50, 75, 100)
-TYPES: Final = {
-    "limit": "Limit",
-    "market": "Market",
-    "stop_loss": "Stop",
-    "stop_loss_limit": "Stop limit",
-    "take_profit": "Take profit",
-    "take_profit_limit": "Take profit limit",
-}
 
 
 def register() -> None:
@@ -49,13 +42,7 @@ def layout(symbol: str = "", **_query: Any) -> Any:
                     html.Section(_entry(), className="panel entry", id="entry"),
                     html.Section(
                         [
-                            html.Div(
-                                [
-                                    dmc.Title("Open orders", order=3),
-                                    dmc.Button("Cancel all", id="cancel-all", size="compact-xs", variant="default"),
-                                ],
-                                className="row",
-                            ),
+                            _cancels(),
                             html.Div(id="open-orders", className="orders"),
                         ],
                         className="panel own",
@@ -85,6 +72,8 @@ STORES: Final = (
     "links-followed",
     "links-state",
     "drawn-links",
+    "drawn-symbol",
+    "drawn-preview",
     "drawn-book",
     "drawn-tape",
     "drawn-head",
@@ -100,9 +89,13 @@ def _head() -> Any:
                 id="symbol",
                 data=[],
                 searchable=True,
-                w=190,
+                w=170,
                 size="sm",
+                allowDeselect=False,
+                maxDropdownHeight=420,
+                comboboxProps={"width": 300, "position": "bottom-start"},
                 nothingFoundMessage="No such symbol",
+                renderOption={"function": "symbolOption"},
                 **aria(label="Symbol"),
             ),
             html.Div(id="head", className="head"),
@@ -126,10 +119,18 @@ def _chart() -> Any:
                 ],
                 className="row",
             ),
-            dcc.Graph(id="chart", config={"displaylogo": False, "displayModeBar": False, "scrollZoom": True}),
+            dcc.Graph(id="chart", responsive=True, config={"displayModeBar": False, "scrollZoom": True}),
         ],
         className="panel chart",
     )
+
+
+def _cancels() -> Any:
+    buttons = [
+        dmc.Button(text, id=name, size="compact-xs", variant="default")
+        for name, text in (("cancel-symbol", "Cancel this symbol"), ("cancel-all", "Cancel all"))
+    ]
+    return html.Div([dmc.Title("Open orders", order=3), html.Div(buttons, className="row")], className="row")
 
 
 def _entry() -> list[Any]:
@@ -151,7 +152,13 @@ def _entry() -> list[Any]:
         ),
         dmc.TextInput(id="stop-price", label="Stop price", size="xs", inputProps={"inputMode": "decimal"}),
         dmc.TextInput(id="price", label="Price", size="xs", inputProps={"inputMode": "decimal"}),
-        dmc.TextInput(id="amount", label="Amount", size="xs", inputProps={"inputMode": "decimal"}),
+        html.Div(
+            [
+                dmc.TextInput(id="amount", label="Amount", size="xs", flex=1, inputProps={"inputMode": "decimal"}),
+                dmc.SegmentedControl(id="unit", data=[], value="base", size="xs", **aria(label="Amount in")),
+            ],
+            className="amount",
+        ),
         html.Div(
             [dmc.Button(f"{share} %", id={"share": share}, size="compact-xs", variant="default") for share in SHARES],
             className="shares",
@@ -171,8 +178,9 @@ def _entry() -> list[Any]:
             ],
             className="row",
         ),
-        html.Div(id="preview", className="preview", **aria(live="polite")),
-        dmc.Button("Place order", id="place", fullWidth=True, size="sm"),
+        html.Div(id="preview", className="preview"),
+        html.Div(id="blocked", className="blocked", role="status"),
+        dmc.Button("Place order", id="place", fullWidth=True, size="sm", disabled=True),
         html.Div(id="answer", role="status", className="answer", **aria(live="polite")),
     ]
 
@@ -183,7 +191,12 @@ def _amend() -> Any:
         title="Lower the amount",
         children=[
             dmc.Text("The order keeps its place in the queue.", size="sm", className="quiet"),
-            dmc.TextInput(id="amend-amount", label="New amount", size="sm", inputProps={"inputMode": "decimal"}),
+            dmc.TextInput(
+                id="amend-amount",
+                label="New amount",
+                size="sm",
+                inputProps={"inputMode": "decimal", "data-autofocus": True},
+            ),
             html.Div(id="amend-answer", role="status", className="answer"),
             dmc.Button("Amend", id="amend-done", mt="sm"),
         ],
