@@ -6,6 +6,7 @@ import re
 import secrets
 from decimal import Decimal
 from enum import Enum
+from itertools import count
 from typing import Final, NamedTuple
 
 from gateway.binance.errors import BinanceError
@@ -24,7 +25,8 @@ DEFAULT_PREVENTION: Final = SelfTradePrevention.EXPIRE_MAKER
 
 CLIENT_ID_RANGE: Final = "^[a-zA-Z0-9-_.:/]{1,36}$"
 _CLIENT_ID: Final = re.compile("[a-zA-Z0-9_.:/-]{1,36}")
-_CLIENT_ID_BYTES: Final = 16
+_OWN_IDS: Final = secrets.token_urlsafe(9)
+_own_numbers: Final = count(1)
 
 NO_ICEBERG: Final = "Iceberg orders are not supported for this symbol."
 NO_TRAILING: Final = "Trailing stop orders are not supported for this symbol."
@@ -165,7 +167,7 @@ def refuse_unsupported(parameters: Parameters, iceberg: str, trailing: str) -> N
 def client_id(parameters: Parameters, name: str) -> str:
     """Return a client's id, or a new one where none was sent. Raises BinanceError."""
     given = optional_client_id(parameters, name)
-    return secrets.token_urlsafe(_CLIENT_ID_BYTES) if given is None else given
+    return f"{_OWN_IDS}{next(_own_numbers):010x}" if given is None else given
 
 
 def optional_client_id(parameters: Parameters, name: str) -> str | None:

@@ -204,7 +204,7 @@ class ApiSession:
                 outcomes.append(item)
             else:
                 ready.setdefault(item[0], []).append((index, item[1]))
-                outcomes.append(BinanceError(*_BROKEN))
+                outcomes.append(_NOT_YET)
         for caller, chosen in ready.items():
             placed = await self._place(caller, [asked for _, asked in chosen])
             for (index, asked), answer in zip(chosen, placed, strict=True):
@@ -393,6 +393,8 @@ SESSION: Final = Operation("", "", "", Security.NONE, 2, _nothing)
 """What requests of the session count as."""
 
 _BROKEN: Final = (-1000, "An unknown error occurred while processing the request.", 500)
+_NOT_YET: Final = BinanceError(*_BROKEN)
+"""What an order's outcome is until it is known."""
 
 
 def _is_order(asking: Asking) -> bool:
