@@ -13,6 +13,7 @@ from dashboard.live.board import Board, Boards, Payload, Reading, decode
 from dashboard.live.equity import AllEquityBoard, EquityBoard
 from dashboard.live.market import MarketBoard
 from dashboard.live.orders import OrderNews
+from dashboard.live.system import SystemBoard
 from dashboard.sessions import Session
 from infra.nats.bus import NatsBus
 from infra.nats.connection import Connection
@@ -140,6 +141,7 @@ class LiveExchange:
             lambda key: EquityBoard(key[0], key[1], self._bus, gateway)
         )
         self._all_equity: Boards[str, AllEquityBoard] = Boards(lambda key: AllEquityBoard(key, self._bus, gateway))
+        self.system = SystemBoard(self._bus)
         self.links = LinkBoard(connection, gateway)
         self.tickers = TickersBoard(self._bus, gateway, first, admin_key)
         self._refused: list[Callable[[str], None]] = []
@@ -152,6 +154,7 @@ class LiveExchange:
         self._end_registry = await self._bus.subscribe(REGISTRY, self._on_registry)
         await self.links.start()
         await self.tickers.start()
+        await self.system.start()
 
     async def close(self) -> None:
         """Stop all boards."""
@@ -167,6 +170,7 @@ class LiveExchange:
         await self._equities.close()
         await self._all_equity.close()
         await self.order_news.close()
+        await self.system.stop()
 
     async def account(self, session: Session, account: int) -> AccountBoard:
         """Return the board of an account, for those alone who may see it. Raises PermissionError."""

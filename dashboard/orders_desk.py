@@ -1,0 +1,218 @@
+"""The callbacks of the orders page: the blotter, one order's story, and what all orders come to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final
+
+from dash import Dash, Input, Output, State, no_update, set_props
+
+from dashboard.blotter import Blotter, Missed, Query
+from dashboard.gateway_client import GatewayAway, GatewayRefusal
+from dashboard.live.board import Payload
+from dashboard.live.exchange import LiveExchange
+from dashboard.live.orders import OrderNews
+from dashboard.order_figures import figures_of
+from dashboard.order_story import story_of
+from dashboard.pushing import Pushing
+from dashboard.sessions import Session
+
+RETRY_S: Final = 1.0
+FIGURES_PACE_S: Final = 1.0
+"""The figures of all orders are read anew at most this often, and only while the account trades."""
+
+SIGN_IN: Final = "Sign in to see your orders."
+
+
+class SessionEnded(Exception):
+    """The person has signed out, here or elsewhere."""
+
+
+ReadSession = Callable[[], Session | None]
+
+
+def register(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
+    """Add the callbacks."""
+    pushing = Pushing()
+    _list(app, live, session_of, pushing)
+    _tell(app, live, session_of, pushing)
+    _sum_up(app, live, session_of, pushing)
+    _draw(app)
+
+
+def _list(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
+    @app.callback(
+        Output("blotter-followed", "data"), Input("blotter-asked", "data"), State("page", "data"), websocket=True
+    )
+    async def follow_orders(asked: dict[str, Any] | None, page: str) -> Any:
+        pushing.begin(page, "orders")
+        session = session_of()
+        if session is None or asked is None:
+            set_props("blotter-live", {"data": {"said": SIGN_IN, "rows": []}})
+            return no_update
+        news = await live.order_news.get(session.account)
+        blotter = Blotter(news, Query.of(asked), asked)
+
+        def changes() -> dict[str, Any]:
+            if session_of() is None:
+                raise SessionEnded
+            return blotter.changes()
+
+        try:
+            await _show(blotter, live, session, lambda: pushing.follow(page, "orders", news, changes))
+        except SessionEnded:
+            set_props("blotter-live", {"data": {"said": SIGN_IN, "rows": []}})
+        finally:
+            live.order_news.release(session.account)
+        return no_update
+
+    @app.callback(Output("market-filter", "data"), Input("page", "data"))
+    def name_markets(_page: str) -> list[dict[str, Any]]:
+        symbols = sorted(live.tickers.tickers)
+        assets = sorted({symbol.partition("/")[0] for symbol in symbols})
+        return [{"group": "Assets", "items": assets}, {"group": "Symbols", "items": symbols}]
+
+
+async def _show(blotter: Blotter, live: LiveExchange, session: Session, follow: Callable[[], Any]) -> None:
+    """Read the page and keep it true, for as long as the browser shows it."""
+    while True:
+        try:
+            await blotter.read(live.gateway, session.key)
+        except (GatewayAway, GatewayRefusal) as failure:
+            set_props("blotter-live", {"data": blotter.picture() | {"said": failure.message}})
+            await asyncio.sleep(RETRY_S)
+            continue
+        try:
+            await follow()
+        except Missed:
+            continue
+
+
+def _tell(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
+    @app.callback(
+        Output("detail-followed", "data"), Input("detail-asked", "data"), State("page", "data"), websocket=True
+    )
+    async def follow_order(order_id: str | None, page: str) -> Any:
+        pushing.begin(page, "detail")
+        session = session_of()
+        if session is None or not order_id or not order_id.isdecimal():
+            return no_update
+        news = await live.order_news.get(session.account)
+        try:
+            await _tell_story(live, session, news, order_id)
+        finally:
+            live.order_news.release(session.account)
+        return no_update
+
+    @app.callback(
+        Output("cancel-answer", "children"),
+        Input("cancel-order", "n_clicks"),
+        State("detail-asked", "data"),
+        prevent_initial_call=True,
+    )
+    async def cancel(clicks: int | None, order_id: str) -> Any:
+        session = session_of()
+        if session is None or not clicks:
+            return no_update
+        try:
+            await live.gateway.send("POST", f"/orders/{int(order_id)}/cancel", session.key)
+        except (GatewayAway, GatewayRefusal) as failure:
+            return failure.message
+        return ""
+
+
+async def _tell_story(live: LiveExchange, session: Session, news: OrderNews, order_id: str) -> None:
+    """Show an order's story, and again after each change, until the order is closed."""
+    with news.watch() as looker:
+        while True:
+            seen = news.number
+            try:
+                order = await live.gateway.get(f"/orders/{order_id}", session.key, include_history="true")
+            except GatewayRefusal as refusal:
+                set_props("detail-live", {"data": {"id": order_id, "said": refusal.message}})
+                return
+            except GatewayAway as away:
+                set_props("detail-live", {"data": {"id": order_id, "said": away.message}})
+                await asyncio.sleep(RETRY_S)
+                continue
+            set_props("detail-live", {"data": story_of(order)})
+            if order["ts_finish"] is not None:
+                return
+            while not _is_touched(news, seen, order_id):
+                looker.clear()
+                await looker.wait()
+
+
+def _is_touched(news: OrderNews, seen: int, order_id: str) -> bool:
+    changed = news.since(seen)
+    return changed is None or any(order["id"] == order_id for order in changed)
+
+
+def _sum_up(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
+    @app.callback(Output("figures-followed", "data"), Input("page", "data"), websocket=True)
+    async def follow_figures(page: str) -> Any:
+        pushing.begin(page, "figures")
+        session = session_of()
+        if session is None:
+            return no_update
+        news = await live.order_news.get(session.account)
+        try:
+            with news.watch() as looker:
+                while True:
+                    await looker.wait()
+                    looker.clear()
+                    if session_of() is None:
+                        return no_update
+                    set_props("figures-live", {"data": await _figures(live, session)})
+                    await asyncio.sleep(FIGURES_PACE_S)
+        finally:
+            live.order_news.release(session.account)
+
+
+async def _figures(live: LiveExchange, session: Session) -> Payload:
+    gateway, key = live.gateway, session.key
+    try:
+        orders = await gateway.get("/overview/orders", key)
+        totals = await gateway.get("/overview/trades", key)
+        capital = await gateway.get("/overview/capital", key)
+    except (GatewayAway, GatewayRefusal) as failure:
+        return {"said": failure.message}
+    return figures_of(orders, totals, capital, live.tickers.tickers)
+
+
+def _draw(app: Dash) -> None:
+    controls = ["status-filter", "side-filter", "type-filter", "market-filter", "from-filter", "to-filter"]
+    app.clientside_callback(
+        _call("ask"),
+        Output("blotter-asked", "data"),
+        *(Input(name, "value") for name in controls),
+        Input("older", "n_clicks"),
+        Input("newer", "n_clicks"),
+        Input("newest", "n_clicks"),
+        State("blotter-asked", "data"),
+        State("blotter-live", "data"),
+    )
+    app.clientside_callback(
+        "function() { return [null, null, null, null, null, null]; }",
+        *(Output(name, "value") for name in controls),
+        Input("reset-filters", "n_clicks"),
+        prevent_initial_call=True,
+    )
+    app.clientside_callback(_call("blotter"), Output("drawn-blotter", "data"), Input("blotter-live", "data"))
+    app.clientside_callback(_call("figures"), Output("drawn-figures", "data"), Input("figures-live", "data"))
+    app.clientside_callback(
+        _call("story"),
+        Output("drawn-detail", "data"),
+        Input("detail-live", "data"),
+        Input("detail", "opened"),
+        State("detail-asked", "data"),
+    )
+    app.clientside_callback(_call("open"), Output("detail", "opened"), Input("detail-asked", "data"))
+    app.clientside_callback(
+        _call("closed"), Output("detail-asked", "data"), Input("detail", "opened"), prevent_initial_call=True
+    )
+
+
+def _call(function: str) -> str:
+    return f"function() {{ return window.dash_clientside.orders.{function}.apply(null, arguments); }}"
