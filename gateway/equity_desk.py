@@ -36,7 +36,7 @@ class EquityDesk:
 
     async def portfolios(self, accounts: Sequence[int]) -> list[PortfolioView]:
         """Show the portfolios of some accounts. Raises Failure."""
-        rows = await _answered(self._reader.accounts(list(accounts)))
+        rows = await _answered(self._reader.accounts_of(list(accounts)))
         return [self._shown(account, row) for account, row in zip(accounts, rows, strict=True)]
 
     async def samples(

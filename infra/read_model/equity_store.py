@@ -46,7 +46,7 @@ class EquityHistory(Protocol):
     async def account(self, account: int) -> AccountEquity | None:
         """Return the portfolio and the last sample of an account, None before it had money."""
 
-    async def accounts(self, accounts: list[int]) -> list[AccountEquity | None]:
+    async def accounts_of(self, accounts: list[int]) -> list[AccountEquity | None]:
         """Return those of several accounts."""
 
     async def samples(self, account: int, start_ms: int, end_ms: int, now_ms: int) -> list[EquitySample]:
@@ -81,9 +81,9 @@ class EquityReader:
 
     async def account(self, account: int) -> AccountEquity | None:
         """Return the portfolio and the last sample of an account, None before it had money."""
-        return (await self.accounts([account]))[0]
+        return (await self.accounts_of([account]))[0]
 
-    async def accounts(self, accounts: list[int]) -> list[AccountEquity | None]:
+    async def accounts_of(self, accounts: list[int]) -> list[AccountEquity | None]:
         """Return those of several accounts."""
         if not accounts:
             return []

@@ -21,6 +21,7 @@ from actors.fleet import Part
 from actors.order_book import BookSettings, OrderBookShell
 from actors.runtime import Departure, World
 from actors.writers.candles import CandleWriter
+from actors.writers.equity import EquityWriter
 from actors.writers.history import HistoryWriter
 from actors.writers.market import MarketWriter
 from gateway.app import create_app
@@ -41,6 +42,7 @@ from mockexchange.messages.subjects import feed_snapshot, feed_ticker, feed_upda
 from tests.support.eventually import eventually
 from tests.support.heard_bus import HeardBus
 from tests.support.memory_candles import MemoryCandleStore
+from tests.support.memory_equity import MemoryEquityStore
 from tests.support.memory_history import MemoryHistoryStore
 from tests.support.memory_journal import MemoryJournal, MemorySnapshots
 
@@ -314,6 +316,7 @@ class LocalExchange:
         self.shards = LocalShards()
         self.store = MemoryHistoryStore()
         self.kept_candles = MemoryCandleStore()
+        self.kept_equity = MemoryEquityStore()
         self.history = MemoryHistory(self.store, self.kept_candles)
         self.fleet = LocalFleet()
         self.feeds = {symbol: HandFeed(symbol, self.bus) for symbol in ("BTC/USDT", "ETH/USDT")}
@@ -322,6 +325,7 @@ class LocalExchange:
         self.writer = HistoryWriter(self.journal, self.store, self.world.clock, self.world.snapshots)
         self.market_writer = MarketWriter(self.bus, self.store, self.world.clock)
         self.candle_writer = CandleWriter(self.journal, self.bus, self.kept_candles, self.world.clock)
+        self.equity_writer = EquityWriter(self.journal, self.bus, self.kept_equity, self.world.clock, "USDT")
 
     async def start(self) -> None:
         self.feeds["BTC/USDT"].show([(5_999_990, 20_000)], [(6_000_000, 100_000), (6_000_100, 500_000)])
@@ -349,8 +353,8 @@ class LocalExchange:
             task.cancel()
         await asyncio.gather(*left, return_exceptions=True)
 
-    def _writers(self) -> tuple[HistoryWriter, MarketWriter, CandleWriter]:
-        return self.writer, self.market_writer, self.candle_writer
+    def _writers(self) -> tuple[HistoryWriter, MarketWriter, CandleWriter, EquityWriter]:
+        return self.writer, self.market_writer, self.candle_writer, self.equity_writer
 
     def parts(self, **changes: Any) -> GatewayParts:
         """Return what a gateway is given."""
@@ -361,6 +365,7 @@ class LocalExchange:
             "journal": self.journal,
             "bus": self.bus,
             "history": self.history,
+            "equity": self.kept_equity,
             "clock": self.world.clock,
             "unseal": unseal,
             "maker_rate": 1_000,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from infra.read_model.equity_rows import (
+    LEVELS,
     AccountEquity,
     EquityPosition,
     EquityRows,
@@ -13,7 +14,7 @@ from infra.read_model.store import HistoryUnavailable, PositionMoved
 
 
 class MemoryEquityStore:
-    """Implements `infra.read_model.equity_store.EquityStore`; `is_available` turns it off."""
+    """Implements `EquityStore` and `EquityHistory` of `infra.read_model.equity_store`; `is_available` turns it off."""
 
     def __init__(self) -> None:
         self.is_available = True
@@ -38,6 +39,23 @@ class MemoryEquityStore:
     async def every_account(self) -> list[AccountEquity]:
         self._check()
         return [decode_account(row) for row in self.accounts.values()]
+
+    async def account(self, account: int) -> AccountEquity | None:
+        return (await self.accounts_of([account]))[0]
+
+    async def accounts_of(self, accounts: list[int]) -> list[AccountEquity | None]:
+        self._check()
+        rows = [self.accounts.get(account) for account in accounts]
+        return [None if row is None else decode_account(row) for row in rows]
+
+    async def samples(self, account: int, start_ms: int, end_ms: int, now_ms: int) -> list[EquitySample]:
+        row = await self.account(account)
+        kept = {sample.time_ms: sample for level in LEVELS for sample in self.levels.get((account, level.name), [])}
+        if row is not None and row.last is not None:
+            kept[row.last.time_ms] = row.last
+        samples = [kept[time_ms] for time_ms in sorted(kept) if time_ms <= end_ms]
+        before = [sample for sample in samples if sample.time_ms <= start_ms]
+        return before[-1:] + [sample for sample in samples if sample.time_ms > start_ms]
 
     async def tickers(self) -> dict[str, bytes]:
         return self.heard
