@@ -8,9 +8,9 @@ from typing import Any, cast
 from dash import Dash
 from quart import Quart
 
-from dashboard import market_desk, portfolio_desk, shell, web
+from dashboard import market_desk, orders_desk, portfolio_desk, shell, system_desk, web
 from dashboard.live.exchange import LiveExchange
-from dashboard.pages import market, portfolio, sign_in
+from dashboard.pages import market, orders, portfolio, sign_in, system
 from dashboard.sessions import Session, Sessions
 
 
@@ -40,7 +40,11 @@ def create_app(live: LiveExchange, sessions: Sessions, *, taker_fee: Decimal, ma
     sign_in.register()
     market.register()
     portfolio.register()
+    orders.register()
+    system.register()
     app.layout = lambda: shell.frame(session_of())
     market_desk.register(app, live, session_of, taker_fee=taker_fee, maker_fee=maker_fee)
     portfolio_desk.register(app, live, session_of)
+    orders_desk.register(app, live, session_of)
+    system_desk.register(app, live, session_of)
     return app
