@@ -30,6 +30,7 @@ class Session(msgspec.Struct, frozen=True):
     account: int
     is_admin: bool
     until: float
+    name: str = ""
 
     def may_see(self, account: int) -> bool:
         """Whether an account is this person's to see."""
@@ -59,10 +60,11 @@ class Sessions:
         if _same(secret, self._password):
             secret = self._admin_key
         try:
-            account = int((await self._gateway.get("/account", secret))["account"])
+            state = await self._gateway.get("/account", secret)
         except GatewayRefusal as refusal:
             raise SignInRefused from refusal
-        return Session(secret, account, _same(secret, self._admin_key), time.time() + LIFETIME_S)
+        is_admin = _same(secret, self._admin_key)
+        return Session(secret, int(state["account"]), is_admin, time.time() + LIFETIME_S, str(state["name"]))
 
     def cookie(self, session: Session) -> str:
         """Return the cookie of a session."""

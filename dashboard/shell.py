@@ -48,7 +48,7 @@ def _person(session: Session | None) -> Any:
     )
     if session is None:
         return html.Div([toggle, html.A("Sign in", href="/sign-in", className="way", id="sign-in")], className="person")
-    name = "administrator" if session.is_admin else f"account {session.account}"
+    name = "administrator" if session.is_admin else session.name or f"account {session.account}"
     leave = html.Form(
         html.Button("Sign out", type="submit", className="way", id="sign-out"), action="/session/end", method="post"
     )

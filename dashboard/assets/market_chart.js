@@ -1,7 +1,7 @@
 // The chart of the market page: candles with volume, averages and own fills, or the depth of the book.
 (function () {
   "use strict";
-  const SHOWN = 120, AHEAD = 4, DEPTH_MS = 300;
+  const FEWEST = 50, SHOWN = 120, AHEAD = 4, DEPTH_MS = 300;
   const none = window.dash_clientside.no_update;
   const drawn = { rows: [], key: "", depthAt: 0 };
 
@@ -18,7 +18,7 @@
     return {
       margin: { l: 8, r: 74, t: 6, b: 26 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", showlegend: false,
       font: { color: colours.ink, size: 11 }, dragmode: "pan", uirevision: revision, hovermode: "x", bargap: 0.25,
-      xaxis: { ...axis, rangeslider: { visible: false } },
+      xaxis: { ...axis, anchor: "y2", rangeslider: { visible: false } },
       yaxis: { ...axis, side: "right", domain: [0.22, 1] },
       yaxis2: { ...axis, side: "right", domain: [0, 0.17], fixedrange: true, showticklabels: false, showgrid: false },
     };
@@ -47,10 +47,10 @@
     return drawn.rows;
   }
 
-  function window_(rows, layout) {
+  function frameOn(rows, layout) {
     if (!rows.length) return;
     const last = rows[rows.length - 1], step = last.close_time + 1 - last.open_time;
-    const from = last.open_time - SHOWN * step;
+    const from = last.open_time - Math.max(FEWEST, Math.min(SHOWN, rows.length)) * step;
     const seen = rows.filter((row) => row.open_time >= from);
     const low = Math.min(...seen.map((row) => Number(row.low))), high = Math.max(...seen.map((row) => Number(row.high)));
     const air = (high - low || high * 0.001) * 0.06;
@@ -73,7 +73,7 @@
     const closes = pick("close"), opens = pick("open");
     const layout = frame(colours, history.symbol + history.interval);
     if (instrument && instrument.symbol === history.symbol) layout.yaxis.tickformat = "." + instrument.price_decimals + "f";
-    window_(rows, layout);
+    frameOn(rows, layout);
     const body = (colour) => ({ line: { color: colour, width: 1 }, fillcolor: colour });
     const traces = [
       { type: "candlestick", x, open: opens, high: pick("high"), low: pick("low"), close: closes, name: "",
@@ -90,6 +90,8 @@
   function depth(live, colours) {
     const layout = frame(colours, "depth" + live.symbol);
     layout.yaxis.domain = [0, 1];
+    layout.xaxis.anchor = "y";
+    delete layout.yaxis2;
     const area = (levels, colour, name) => {
       let sum = 0;
       return { type: "scatter", mode: "lines", fill: "tozeroy", name, x: levels.map((level) => Number(level[0])),
