@@ -8,7 +8,7 @@ from typing import Any, cast
 from dash import Dash
 from quart import Quart
 
-from dashboard import market_desk, orders_desk, portfolio_desk, shell, system_desk, web
+from dashboard import links_desk, market_desk, orders_desk, portfolio_desk, shell, system_desk, web
 from dashboard.live.exchange import LiveExchange
 from dashboard.pages import market, orders, portfolio, sign_in, system
 from dashboard.sessions import Session, Sessions
@@ -45,6 +45,7 @@ def create_app(live: LiveExchange, sessions: Sessions, *, taker_fee: Decimal, ma
     app.layout = lambda: shell.frame(session_of())
     market_desk.register(app, live, session_of, taker_fee=taker_fee, maker_fee=maker_fee)
     portfolio_desk.register(app, live, session_of)
+    links_desk.register(app, live)
     orders_desk.register(app, live, session_of)
     system_desk.register(app, live, session_of)
     return app

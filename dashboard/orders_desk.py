@@ -43,9 +43,13 @@ def register(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
 
 def _list(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
     @app.callback(
-        Output("blotter-followed", "data"), Input("blotter-asked", "data"), State("page", "data"), websocket=True
+        Output("blotter-followed", "data"),
+        Input("blotter-asked", "data"),
+        Input("connection", "data"),
+        State("page", "data"),
+        websocket=True,
     )
-    async def follow_orders(asked: dict[str, Any] | None, page: str) -> Any:
+    async def follow_orders(asked: dict[str, Any] | None, _connection: Any, page: str) -> Any:
         pushing.begin(page, "orders")
         session = session_of()
         if session is None or asked is None:
@@ -67,8 +71,8 @@ def _list(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushi
             live.order_news.release(session.account)
         return no_update
 
-    @app.callback(Output("market-filter", "data"), Input("page", "data"))
-    def name_markets(_page: str) -> list[dict[str, Any]]:
+    @app.callback(Output("market-filter", "data"), Input("blotter-live", "id"))
+    def name_markets(_shown: str) -> list[dict[str, Any]]:
         symbols = sorted(live.tickers.tickers)
         assets = sorted({symbol.partition("/")[0] for symbol in symbols})
         return [{"group": "Assets", "items": assets}, {"group": "Symbols", "items": symbols}]
@@ -91,9 +95,13 @@ async def _show(blotter: Blotter, live: LiveExchange, session: Session, follow: 
 
 def _tell(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
     @app.callback(
-        Output("detail-followed", "data"), Input("detail-asked", "data"), State("page", "data"), websocket=True
+        Output("detail-followed", "data"),
+        Input("detail-asked", "data"),
+        Input("connection", "data"),
+        State("page", "data"),
+        websocket=True,
     )
-    async def follow_order(order_id: str | None, page: str) -> Any:
+    async def follow_order(order_id: str | None, _connection: Any, page: str) -> Any:
         pushing.begin(page, "detail")
         session = session_of()
         if session is None or not order_id or not order_id.isdecimal():
@@ -150,8 +158,14 @@ def _is_touched(news: OrderNews, seen: int, order_id: str) -> bool:
 
 
 def _sum_up(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
-    @app.callback(Output("figures-followed", "data"), Input("page", "data"), websocket=True)
-    async def follow_figures(page: str) -> Any:
+    @app.callback(
+        Output("figures-followed", "data"),
+        Input("figures-live", "id"),
+        Input("connection", "data"),
+        State("page", "data"),
+        websocket=True,
+    )
+    async def follow_figures(_shown: str, _connection: Any, page: str) -> Any:
         pushing.begin(page, "figures")
         session = session_of()
         if session is None:

@@ -20,9 +20,13 @@ def register(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
     pushing = Pushing()
 
     @app.callback(
-        Output("system-followed", "data"), Input("system-page", "data"), State("page", "data"), websocket=True
+        Output("system-followed", "data"),
+        Input("system-live", "id"),
+        Input("connection", "data"),
+        State("page", "data"),
+        websocket=True,
     )
-    async def follow_system(_shown: str, page: str) -> Any:
+    async def follow_system(_shown: str, _connection: Any, page: str) -> Any:
         def picture() -> dict[str, Any]:
             session = session_of()
             stores: dict[str, Any] = {

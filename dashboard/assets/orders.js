@@ -83,7 +83,7 @@
     row.hidden = !order;
     if (!order) return;
     row.dataset.id = order.id;
-    row.className = order.side + " " + order.status;
+    row.className = "is-" + order.side + " is-" + order.status;
     row.setAttribute("aria-label", "Order " + order.id + ", " + NAMES[order.side] + " " + order.symbol + ", " + NAMES[order.status]);
     const price = order.stop_price ? "at " + order.stop_price : order.limit_price || "market";
     const amount = order.amount || (order.quote_amount ? order.quote_amount + " " + order.notion_currency : "–");

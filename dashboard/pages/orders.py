@@ -9,6 +9,7 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from dashboard.links_desk import STORES as WAYS
 from dashboard.theme import aria
 
 STATUSES: Final = {
@@ -36,12 +37,10 @@ STORES: Final = (
     "detail-followed",
     "figures-live",
     "figures-followed",
-    "links-state",
-    "links-followed",
     "drawn-blotter",
     "drawn-detail",
     "drawn-figures",
-    "drawn-links",
+    *WAYS,
 )
 """What the server writes into the page, and what callbacks without a visible result write to."""
 

@@ -9,17 +9,16 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from dashboard.links_desk import STORES as WAYS
 from dashboard.theme import aria
 
 STORES: Final = (
     "health-live",
     "system-live",
     "system-followed",
-    "links-state",
-    "links-followed",
     "drawn-health",
     "drawn-system",
-    "drawn-links",
+    *WAYS,
 )
 
 
@@ -33,7 +32,6 @@ def layout(**_query: Any) -> Any:
     return html.Div(
         [
             dcc.Store(id="page", data=uuid.uuid4().hex),
-            dcc.Store(id="system-page", data=True),
             *(dcc.Store(id=name) for name in STORES),
             html.H1("System", className="unseen"),
             html.Section(
