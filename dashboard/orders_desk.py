@@ -101,10 +101,10 @@ def _tell(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushi
         State("page", "data"),
         websocket=True,
     )
-    async def follow_order(order_id: str | None, _connection: Any, page: str) -> Any:
+    async def follow_order(asked: dict[str, Any], _connection: Any, page: str) -> Any:
         pushing.begin(page, "detail")
-        session = session_of()
-        if session is None or not order_id or not order_id.isdecimal():
+        session, order_id = session_of(), str(asked["id"])
+        if session is None or not order_id.isdecimal():
             return no_update
         news = await live.order_news.get(session.account)
         try:
@@ -119,12 +119,12 @@ def _tell(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushi
         State("detail-asked", "data"),
         prevent_initial_call=True,
     )
-    async def cancel(clicks: int | None, order_id: str) -> Any:
+    async def cancel(clicks: int | None, asked: dict[str, Any]) -> Any:
         session = session_of()
         if session is None or not clicks:
             return no_update
         try:
-            await live.gateway.send("POST", f"/orders/{int(order_id)}/cancel", session.key)
+            await live.gateway.send("POST", f"/orders/{int(asked['id'])}/cancel", session.key)
         except (GatewayAway, GatewayRefusal) as failure:
             return failure.message
         return ""
@@ -223,9 +223,6 @@ def _draw(app: Dash) -> None:
         State("detail-asked", "data"),
     )
     app.clientside_callback(_call("open"), Output("detail", "opened"), Input("detail-asked", "data"))
-    app.clientside_callback(
-        _call("closed"), Output("detail-asked", "data"), Input("detail", "opened"), prevent_initial_call=True
-    )
 
 
 def _call(function: str) -> str:

@@ -52,6 +52,11 @@
 
   // --- the list ---
 
+  // Asked for again, an order is shown again, too.
+  function show(row) {
+    set("detail-asked", { data: { id: row.dataset.id, at: Date.now() } });
+  }
+
   function makeBlotter(root) {
     root.replaceChildren();
     const table = node("table", "", root), head = node("tr", "", node("thead", "", table));
@@ -63,9 +68,11 @@
       row.tabIndex = 0;
       row.hidden = true;
       COLUMNS.forEach(() => node("td", "", row));
+      row.date = node("span", "date", row.children[0]);
+      row.clock = node("span", "", row.children[0]);
       row.bar = node("i", "bar", row.children[7]);
       row.filled = node("span", "", row.children[7]);
-      row.addEventListener("click", () => set("detail-asked", { data: row.dataset.id }));
+      row.addEventListener("click", () => show(row));
       row.addEventListener("keydown", (event) => onKey(event, row));
       return row;
     });
@@ -73,7 +80,7 @@
 
   function onKey(event, row) {
     const next = { ArrowDown: row.nextElementSibling, ArrowUp: row.previousElementSibling }[event.key];
-    if (event.key === "Enter" || event.key === " ") set("detail-asked", { data: row.dataset.id });
+    if (event.key === "Enter" || event.key === " ") show(row);
     else if (next && !next.hidden) next.focus();
     else return;
     event.preventDefault();
@@ -87,10 +94,13 @@
     row.setAttribute("aria-label", "Order " + order.id + ", " + NAMES[order.side] + " " + order.symbol + ", " + NAMES[order.status]);
     const price = order.stop_price ? "at " + order.stop_price : order.limit_price || "market";
     const amount = order.amount || (order.quote_amount ? order.quote_amount + " " + order.notion_currency : "–");
-    const texts = [when(order.ts_create), order.symbol, NAMES[order.side], NAMES[order.type], price, order.average || "–",
+    const texts = [null, order.symbol, NAMES[order.side], NAMES[order.type], price, order.average || "–",
       amount, null, order.actual_notion, Number(order.actual_fee) ? order.actual_fee + " " + order.fee_currency : "–",
       NAMES[order.status]];
     texts.forEach((text, k) => { if (text !== null) say(row.children[k], text); });
+    const [date, clock] = when(order.ts_create).split(" ");
+    say(row.date, date + " ");
+    say(row.clock, clock);
     say(row.filled, order.actual_filled);
     const part = Number(order.amount) ? Number(order.actual_filled) / Number(order.amount) : order.status === "filled" ? 1 : 0;
     row.bar.style.transform = "scaleX(" + Math.min(part, 1) + ")";
@@ -157,11 +167,7 @@
   // --- one order ---
 
   function open(asked) {
-    return Boolean(asked);
-  }
-
-  function closed(opened) {
-    return opened ? none : "";
+    return Boolean(asked && asked.id);
   }
 
   const FACTS = [["status", "Status"], ["type", "Type"], ["limit_price", "Limit price"], ["stop_price", "Stop price"],
@@ -173,7 +179,7 @@
   function story(live, opened, asked) {
     const root = document.getElementById("story"), cancel = document.getElementById("cancel-row");
     if (!root || !cancel) return none;
-    if (!live || live.id !== asked) {
+    if (!live || !asked || live.id !== asked.id) {
       root.replaceChildren();
       cancel.style.display = "none";
       return none;
@@ -207,6 +213,6 @@
   }
 
   window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    orders: { ask, blotter, figures, open, closed, story },
+    orders: { ask, blotter, figures, open, story },
   });
 })();

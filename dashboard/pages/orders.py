@@ -55,7 +55,7 @@ def layout(order_id: str = "", **_query: Any) -> Any:
     return html.Div(
         [
             dcc.Store(id="page", data=uuid.uuid4().hex),
-            dcc.Store(id="detail-asked", data=order_id if order_id.isdecimal() else ""),
+            dcc.Store(id="detail-asked", data={"id": order_id if order_id.isdecimal() else ""}),
             *(dcc.Store(id=name) for name in STORES),
             html.H1("Orders", className="unseen"),
             html.Section(
