@@ -26,6 +26,8 @@ class AmountError(ValueError):
     """A text or number that is no amount at the wanted scale; the message says why."""
 
 
+# An order's amounts are read twice, by its dialect and by its command, and bots send the same ones again and again.
+@lru_cache(maxsize=8_192)
 def to_units(value: Decimal | int | str, scale: int) -> int:
     """Convert a decimal number to integer units of `10 ** -scale`, exactly.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -134,12 +135,10 @@ class Parameters:
         text = self.optional_text(name)
         if text is None:
             return None
-        if not _DECIMAL.fullmatch(text):
+        value = _decimal_of(text)
+        if value is None:
             raise illegal(name, f"^{_DECIMAL_RANGE}$")
-        value = Decimal(text)
-        exponent = value.normalize().as_tuple().exponent
-        assert isinstance(exponent, int)
-        if exponent < -PRECISION:
+        if not _is_coarse(value):
             raise BinanceError(-1111, f"Parameter '{name}' has too much precision.")
         return value
 
@@ -193,6 +192,19 @@ def illegal(name: str, legal_range: str) -> BinanceError:
 def invalid_choice(name: str) -> BinanceError:
     """Return the refusal of a text that is none of those that may be chosen."""
     return BinanceError(*_CHOICES[name]) if name in _CHOICES else not_valid(name)
+
+
+@lru_cache(maxsize=65_536)
+def _decimal_of(text: str) -> Decimal | None:
+    """Return the number that a text stands for, None if it is none. Bots send the same numbers again and again."""
+    return Decimal(text) if _DECIMAL.fullmatch(text) else None
+
+
+@lru_cache(maxsize=65_536)
+def _is_coarse(value: Decimal) -> bool:
+    exponent = value.normalize().as_tuple().exponent
+    assert isinstance(exponent, int)
+    return exponent >= -PRECISION
 
 
 def _once(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:

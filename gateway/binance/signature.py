@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from gateway.auth import MAX_KEY_LENGTH, Caller
@@ -84,13 +86,18 @@ def check_window(parameters: Parameters, now_ns: int) -> None:
     window = parameters.decimal("recvWindow")
     if window is not None and window > MAX_WINDOW_MS:
         raise BinanceError(-1130, f"'recvWindow' must be less than {MAX_WINDOW_MS}.")
-    window_us = WINDOW_MS * US_PER_MS if window is None else int(window * US_PER_MS)
+    window_us = WINDOW_MS * US_PER_MS if window is None else _microseconds(window)
     sent_us = timestamp if timestamp >= _FIRST_MICROSECONDS else timestamp * US_PER_MS
     now_us = now_ns // NS_PER_US
     if sent_us >= now_us + AHEAD_MS * US_PER_MS:
         raise BinanceError(-1021, AHEAD)
     if now_us - sent_us > window_us:
         raise BinanceError(-1021, OUTSIDE_WINDOW)
+
+
+@lru_cache(maxsize=1_024)
+def _microseconds(window_ms: Decimal) -> int:
+    return int(window_ms * US_PER_MS)
 
 
 def check_signature(gateway: Gateway, api_key: str, payload: bytes, parameters: Parameters) -> None:
