@@ -26,8 +26,6 @@ class AmountError(ValueError):
     """A text or number that is no amount at the wanted scale; the message says why."""
 
 
-# An order's amounts are read twice, by its dialect and by its command, and bots send the same ones again and again.
-@lru_cache(maxsize=8_192)
 def to_units(value: Decimal | int | str, scale: int) -> int:
     """Convert a decimal number to integer units of `10 ** -scale`, exactly.
 
@@ -39,6 +37,12 @@ def to_units(value: Decimal | int | str, scale: int) -> int:
         raise AmountError("is not a number") from error
     if not number.is_finite():
         raise AmountError("must be a finite number")
+    return _units(number, scale)
+
+
+# An order's amounts are read twice, by its dialect and by its command, and bots send the same ones again and again.
+@lru_cache(maxsize=8_192)
+def _units(number: Decimal, scale: int) -> int:
     # `adjusted` is checked before any arithmetic: 1e400 must not be expanded to find it too large.
     if number and number.adjusted() + scale > 18:
         raise AmountError("is too large")
