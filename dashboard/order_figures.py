@@ -93,10 +93,10 @@ def _column(name: str, row: tuple[Decimal, ...], hours: Decimal, deposits: Decim
         "fees": f"{fees:,.4f}",
         "capital churn": _times(notional, deposits, days),
         "equity churn": _times(notional, equity, days),
-        "order churn": f"{count / hours:,.1f} an hour",
-        "fee burn": f"{fees / equity / days * 100:,.4f} % a day" if equity > 0 else NOTHING,
+        "order churn": f"{count / hours:,.1f}",
+        "fee burn": f"{fees / equity / days * 100:,.4f}" if equity > 0 else NOTHING,
     }
 
 
 def _times(notional: Decimal, money: Decimal, days: Decimal) -> str:
-    return f"{notional / money / days:,.3f} x a day" if money > 0 else NOTHING
+    return f"{notional / money / days:,.3f}" if money > 0 else NOTHING

@@ -54,7 +54,7 @@ def _step(order: Payload, step: Payload) -> dict[str, Any]:
     return {
         "name": _name(step),
         "time": step["ts"],
-        "took": duration(step["took_us"]),
+        "took": f"after {duration(step['took_us'])}" if step["took_us"] else "at once",
         "details": _details(order, step),
     }
 

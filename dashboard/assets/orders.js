@@ -70,6 +70,7 @@
       COLUMNS.forEach(() => node("td", "", row));
       row.date = node("span", "date", row.children[0]);
       row.clock = node("span", "", row.children[0]);
+      row.part = node("span", "date", row.children[0]);
       row.bar = node("i", "bar", row.children[7]);
       row.filled = node("span", "", row.children[7]);
       row.addEventListener("click", () => show(row));
@@ -100,7 +101,8 @@
     texts.forEach((text, k) => { if (text !== null) say(row.children[k], text); });
     const [date, clock] = when(order.ts_create).split(" ");
     say(row.date, date + " ");
-    say(row.clock, clock);
+    say(row.clock, clock.slice(0, 8));
+    say(row.part, clock.slice(8));
     say(row.filled, order.actual_filled);
     const part = Number(order.amount) ? Number(order.actual_filled) / Number(order.amount) : order.status === "filled" ? 1 : 0;
     row.bar.style.transform = "scaleX(" + Math.min(part, 1) + ")";
@@ -127,7 +129,8 @@
   // --- what all orders come to ---
 
   const FIGURES = [["notional", "Notional"], ["count", "Orders that traded"], ["average", "Average size"], ["fees", "Fees paid"],
-    ["capital churn", "Capital churn"], ["equity churn", "Equity churn"], ["order churn", "Order churn"], ["fee burn", "Fee burn"]];
+    ["capital churn", "Capital churn", "× / day"], ["equity churn", "Equity churn", "× / day"], ["order churn", "Order churn", "/ h"],
+    ["fee burn", "Fee burn", "% / day"]];
   const MEANINGS = {
     "capital churn": "Notional traded by capital paid in, a day", "equity churn": "Notional traded by equity, a day",
     "order churn": "Orders that traded, an hour, since the first", "fee burn": "Fees by equity, a day",
@@ -138,8 +141,10 @@
     node("th", "", head);
     root.names = [0, 1, 2].map(() => Object.assign(node("th", "", head), { scope: "col" }));
     const body = node("tbody", "", table);
-    root.cells = FIGURES.map(([key, name]) => {
-      const row = node("tr", "", body), title = node("th", "", row, name);
+    root.units = [];
+    root.cells = FIGURES.map(([key, name, unit]) => {
+      const row = node("tr", "", body), title = node("th", "", row, name + " ");
+      root.units.push(node("span", "unit", title, unit || ""));
       title.scope = "row";
       title.title = MEANINGS[key] || "";
       return [0, 1, 2].map(() => node("td", "", row));
@@ -154,8 +159,8 @@
     if (live.columns) live.columns.forEach((column, k) => {
       say(root.names[k], column.name);
       FIGURES.forEach(([key], row) => {
-        const money = key === "notional" || key === "average" || key === "fees";
-        say(root.cells[row][k], column[key] + (money && column[key] !== "–" ? " " + live.cash : ""));
+        if (key === "notional" || key === "average" || key === "fees") say(root.units[row], live.cash);
+        say(root.cells[row][k], column[key]);
       });
     });
     const since = live.first ? " since " + when(live.first).slice(0, 16) : "";
@@ -204,7 +209,7 @@
     for (const step of live.steps) {
       const item = node("li", "", list), line = node("div", "line", item);
       node("strong", "", line, step.name);
-      node("span", "took", line, step.took ? "after " + step.took : "");
+      node("span", "took", line, step.took);
       node("time", "quiet", item, when(step.time));
       for (const text of step.details) node("div", "", item, text);
     }
