@@ -90,6 +90,42 @@ def _answer(ask: Any) -> Any:
         return None
 
 
+def test_a_stop_outlives_the_death_of_everything_and_fires_once(
+    limited: LaunchedExchange, limited_members: Members
+) -> None:
+    alice, bob = limited_members.join(), limited_members.join()
+    client = quick(alice)
+    bob.place("sell", "0.1", "100")
+    bob.place("buy", "0.1", "100")
+    stop = client.create_order(LAB, "market", "sell", 0.5, None, {"stopLossPrice": 95})["id"]
+    pair = client.request(
+        "orderList/oco",
+        ["private"],
+        "POST",
+        {
+            "symbol": "LABUSDT",
+            "side": "SELL",
+            "quantity": "1",
+            "aboveType": "LIMIT_MAKER",
+            "abovePrice": "120",
+            "belowType": "STOP_LOSS",
+            "belowStopPrice": "80",
+        },
+    )
+    limited.kill_everything()
+    limited.start()
+    assert alice.balances()["LAB"] == ("9998.50000000", "1.50000000")
+    bob.place("buy", "2", "94")
+    bob.place("sell", "0.1", "94")
+    eventually(lambda: alice.order(stop)["status"] == "filled", "the stop fires")
+    bob.place("buy", "0.1", "94.5")
+    bob.place("sell", "0.1", "94.5")
+    mine = eventually(lambda: client.fetch_my_trades(LAB), "its trade is told")
+    assert [(trade["order"], trade["amount"], trade["price"]) for trade in mine] == [(stop, 0.5, 94.0)]
+    assert {alice.order(row["orderId"])["status"] for row in pair["orders"]} == {"new"}
+    assert alice.balances()["LAB"] == ("9998.50000000", "1.00000000")
+
+
 def test_too_many_requests_are_refused_and_then_banned(limited: LaunchedExchange) -> None:
     client = ccxt.binance(configuration(limited.url) | {"enableRateLimit": False})
     tries_until_limited(client.fetch_tickers, 2 * WEIGHT)
