@@ -13,15 +13,15 @@ COMPILE := uv pip compile --quiet --python-version 3.11 --only-binary :all: --ge
 
 .DEFAULT_GOAL := help
 .SUFFIXES:
-.PHONY: help up test check sim bench pins clean
+.PHONY: help up test check sim bench screenshots chromium pins clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: $(VENV)/.server ## Install on first use, then run the exchange; Ctrl-C stops it
 	@exec $(BIN)/mockx up
 
-test: check $(CLIENTS:%=$(VENV)/clients/%/.ready) ## Run all checks and all tests
+test: check chromium $(CLIENTS:%=$(VENV)/clients/%/.ready) ## Run all checks and all tests
 	$(BIN)/pytest
 
 check: $(VENV)/.dev ## Check style, types and the direction of imports
@@ -35,6 +35,9 @@ sim: $(VENV)/.dev ## Simulate the whole exchange with faults: SEED=<first seed> 
 
 bench: $(VENV)/.dev ## Measure speed, memory and recovery on this machine
 	$(BIN)/python -m benchmarks
+
+screenshots: $(VENV)/.dev chromium ## Take the pictures in docs/screenshots of an exchange that lives
+	$(BIN)/python -m docs.take_screenshots
 
 pins: ## Compile requirements/*.txt from requirements/*.in (needs uv)
 	@command -v uv > /dev/null || { echo "make pins needs uv: install it, then run make pins again" >&2; exit 1; }
@@ -57,6 +60,9 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.server
 	@echo "installing the development packages"
 	@$(PIP_INSTALL) --require-hashes --requirement requirements/dev.txt
 	@touch $@
+
+chromium:
+	@infra/deploy/make-chromium
 
 # Clients whose packages clash with others' live in environments of their own.
 $(VENV)/clients/%/.ready: requirements/clients/%.txt | $(BIN)/pip

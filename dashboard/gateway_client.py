@@ -61,9 +61,12 @@ class GatewayClient:
         given = {name: str(value) for name, value in parameters.items() if value is not None}
         return await self._ask("GET", path, key, parameters=given)
 
-    async def send(self, method: str, path: str, key: str, body: object = None, *, idempotency_key: str = "") -> Any:
+    async def send(
+        self, method: str, path: str, key: str, body: object = None, *, idempotency_key: str = "", **parameters: str
+    ) -> Any:
         """Have something done; with the same `idempotency_key` once, where the gateway takes one."""
-        return (await self._ask(method, path, key, body=body, idempotency_key=idempotency_key))[0]
+        asked = self._ask(method, path, key, parameters=parameters, body=body, idempotency_key=idempotency_key)
+        return (await asked)[0]
 
     async def close(self) -> None:
         """Let go of all connections."""

@@ -202,8 +202,8 @@ def _draw(app: Dash) -> None:
         State("wanted", "data"),
     )
     # What was drawn of the symbol before goes first, and then comes what is known of the new one.
+    app.clientside_callback(_call("switched"), Output("cancel-symbol", "children"), symbol)
     draw = {
-        "drawn-symbol": ("switched", (symbol,)),
         "drawn-book": ("book", (book, own, symbol)),
         "drawn-tape": ("tape", (Input("live-tape", "data"), symbol)),
         "drawn-head": ("head", (Input("live-head", "data"), symbol, instrument, symbols)),

@@ -28,10 +28,8 @@
     if (!symbol) return none;
     const address = "?symbol=" + encodeURIComponent(symbol.replace("/", "-"));
     if (window.location.search !== address) window.history.replaceState(window.history.state, "", address);
-    const own = document.getElementById("cancel-symbol");
-    if (own) say(own.querySelector(".mantine-Button-label") || own, "Cancel " + symbol);
     for (const draw of [() => drawBook([], [], {}), () => drawTape([]), () => drawHead({}, {}, "", symbol)]) draw();
-    return none;
+    return "Cancel " + symbol;
   }
 
   function option({ option }) {

@@ -72,7 +72,6 @@ STORES: Final = (
     "links-followed",
     "links-state",
     "drawn-links",
-    "drawn-symbol",
     "drawn-preview",
     "drawn-book",
     "drawn-tape",

@@ -1,0 +1,124 @@
+"""A real browser on the dashboard of a running exchange, used as people use it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.running_exchange import RunningExchange
+
+PATIENCE_MS: Final = 15_000
+DESKTOP: Final = {"width": 1440, "height": 900}
+PHONE: Final = {"width": 390, "height": 844}
+
+expect.set_options(timeout=PATIENCE_MS)
+
+RECORD: Final = """
+const Shared = window.SharedWorker;
+window.SharedWorker = class extends Shared {
+  constructor(...words) {
+    super(...words);
+    this.port.addEventListener("message", (event) => window.noteHeard(JSON.stringify(event.data)));
+    const post = this.port.postMessage.bind(this.port);
+    this.port.postMessage = (message, ...more) => { window.noteSaid(JSON.stringify(message)); post(message, ...more); };
+  }
+};
+"""
+"""The page's WebSocket is a worker's: what it hears and says passes through the worker's port."""
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """Run Chromium, the system's own."""
+    path = shutil.which("chromium")
+    assert path is not None, "chromium is not installed; as root, make test installs it"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+def dashboard_url(exchange: RunningExchange) -> str:
+    return f"http://127.0.0.1:{exchange.variables['MOCKX_DASHBOARD_PORT']}"
+
+
+class MarketPage:
+    """The market page in a browser of its own: nothing is shared with other pages of a test."""
+
+    def __init__(
+        self, browser: Browser, url: str, viewport: dict[str, int] | None = None, *, is_recorded: bool = False
+    ) -> None:
+        self.url = url
+        self.context = browser.new_context(viewport=viewport or DESKTOP)
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.page: Page = self.context.new_page()
+        self.heard: list[str] = []
+        self.said: list[str] = []
+        self.answers: list[Any] = []
+        self.errors: list[str] = []
+        if is_recorded:
+            self.page.expose_function("noteHeard", self.heard.append)
+            self.page.expose_function("noteSaid", self.said.append)
+            self.page.add_init_script(RECORD)
+            self.page.on("response", self._keep)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def sign_in(self, secret: str) -> None:
+        """Sign in with a key or the password."""
+        self.page.goto(f"{self.url}/sign-in")
+        self.page.fill("#secret", secret)
+        self.page.click("#enter")
+
+    def open(self, symbol: str) -> None:
+        """Show a symbol by its address."""
+        self.page.goto(f"{self.url}/?symbol={symbol.replace('/', '-')}")
+        expect(self.page.locator("#symbol")).to_have_value(symbol)
+
+    def choose(self, symbol: str) -> None:
+        """Choose another symbol as one does with the mouse."""
+        self.page.click("#symbol")
+        self.page.locator(".option", has_text=symbol).click()
+
+    def last(self) -> str:
+        """Return the last price shown."""
+        return str(self.page.locator(".figure .last").inner_text())
+
+    def enter(self, side: str, kind: str, **fields: str) -> None:
+        """Fill in an order; fields by their ids, with dashes as underscores."""
+        self.page.locator("#side").get_by_text(side, exact=True).click()
+        if self.page.locator("#type").input_value() != kind:
+            self.page.click("#type")
+            self.page.get_by_role("option", name=kind, exact=True).click()
+        for name, value in fields.items():
+            self.page.fill(f"#{name.replace('_', '-')}", value)
+
+    def place(self) -> str:
+        """Place the order with the Enter key; return what the page then says."""
+        said = self.page.locator("#answer").inner_text()
+        self.page.press("#amount", "Enter")
+        expect(self.page.locator("#answer")).not_to_have_text(said or " ")
+        return str(self.page.locator("#answer").inner_text())
+
+    def order(self, order_id: str) -> Any:
+        """Return the row of an open order."""
+        return self.page.locator(f'.order[data-order="{order_id}"]')
+
+    def level(self, price: str) -> Any:
+        """Return the ladder's row at a price."""
+        return self.page.locator(f'#ladder button.level[data-price="{price}"]')
+
+    def close(self) -> None:
+        self.context.close()
+
+    def _keep(self, response: Any) -> None:
+        if "_dash-update-component" in response.url and response.request.method == "POST":
+            self.answers.append(response)
+
+    def everything_heard(self) -> str:
+        """Return all that the page was told, over WebSocket and HTTP, without spaces."""
+        bodies = [answer.text() for answer in self.answers if answer.status == 200]
+        return "".join(self.heard + bodies).replace(" ", "").replace('\\"', '"')
