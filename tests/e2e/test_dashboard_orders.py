@@ -1,0 +1,211 @@
+"""The orders and system pages in Chromium, on an exchange as `mockx up` starts it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from infra.credentials import FILE_NAME, read_credentials
+from tests.support.browser import chromium, dashboard_url
+from tests.support.running_exchange import RunningExchange
+
+PAGE = 50
+ROWS = "#blotter tbody tr:not([hidden])"
+SYMBOL = "LAB/USDT"
+
+
+@pytest.fixture(scope="module")
+def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningExchange]:
+    data = tmp_path_factory.mktemp("orders") / "data"
+    running = RunningExchange(data, dashboard="on", symbols="BTC/USDT,ETH/USDT")
+    running.start()
+    admin = read_credentials(data / FILE_NAME).admin_key
+    listing = {"symbol": SYMBOL, "price_decimals": 2, "quantity_decimals": 3, "min_notional": "1"}
+    answer = running.ask("POST", "/instruments", listing, admin)
+    assert answer.status < 300, answer
+    yield running
+    assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def browser(exchange: RunningExchange) -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def placed(exchange: RunningExchange) -> list[dict[str, Any]]:
+    """Place 120 orders that rest, and cancel every tenth; return them, oldest first."""
+    body = [
+        {"symbol": SYMBOL, "side": "buy", "type": "limit", "amount": "0.1", "limit_price": f"{10 + number / 100:.2f}"}
+        for number in range(120)
+    ]
+    orders = [row["order"] for row in ask(exchange, "POST", "/orders/batch", body)]
+    for order in orders[::10]:
+        ask(exchange, "DELETE", f"/orders/{order['id']}")
+    return orders
+
+
+def ask(exchange: RunningExchange, method: str, path: str, body: object = None, key: str | None = None) -> Any:
+    answer = exchange.ask(method, path, body, key)
+    assert answer.status < 300, answer
+    return answer.body
+
+
+def account(exchange: RunningExchange, name: str) -> str:
+    """Make an account; return its key."""
+    admin = read_credentials(exchange.data_dir / FILE_NAME).admin_key
+    return str(ask(exchange, "POST", "/accounts", {"name": name}, admin)["api_key"])
+
+
+def opened(exchange: RunningExchange, browser: Browser, path: str, secret: str = "") -> Page:
+    """Open a page in a browser of its own, signed in as the demo account or with another secret."""
+    page = browser.new_context(viewport={"width": 1440, "height": 900}).new_page()
+    url = dashboard_url(exchange)
+    page.goto(f"{url}/sign-in")
+    page.fill("#secret", secret or read_credentials(exchange.data_dir / FILE_NAME).demo_api_key)
+    page.click("#enter")
+    page.wait_for_url(f"{url}/")
+    page.goto(f"{url}{path}")
+    return page
+
+
+def ids(page: Page) -> list[str]:
+    found: list[str] = page.eval_on_selector_all(ROWS, "rows => rows.map(row => row.dataset.id)")
+    return found
+
+
+def shows(page: Page, wanted: list[str]) -> None:
+    """Wait until the page shows these orders and no others, in this order."""
+    page.wait_for_function(
+        "([rows, wanted]) => [...document.querySelectorAll(rows)].map(row => row.dataset.id).join() === wanted",
+        arg=[ROWS, ",".join(wanted)],
+    )
+
+
+def choose(page: Page, box: str, text: str) -> None:
+    page.click(f"#{box}")
+    page.get_by_role("option", name=text, exact=True).click()
+
+
+def newest_first(orders: list[dict[str, Any]]) -> list[str]:
+    return [order["id"] for order in reversed(orders)]
+
+
+def test_pages_lead_back_into_the_past_and_forth(exchange, browser, placed) -> None:
+    page = opened(exchange, browser, "/orders")
+    choose(page, "market-filter", SYMBOL)
+    wanted = newest_first(placed)
+    shows(page, wanted[:PAGE])
+    page.click("#older")
+    shows(page, wanted[PAGE : 2 * PAGE])
+    page.click("#older")
+    shows(page, wanted[2 * PAGE :])
+    expect(page.locator("#older")).to_be_disabled()
+    expect(page.locator("#place")).to_have_text("Page 3")
+    page.click("#newer")
+    shows(page, wanted[PAGE : 2 * PAGE])
+    page.click("#newest")
+    shows(page, wanted[:PAGE])
+    expect(page.locator("#newer")).to_be_disabled()
+
+
+def test_filters_show_what_fits_and_reset_shows_all(exchange, browser, placed) -> None:
+    page = opened(exchange, browser, "/orders")
+    choose(page, "market-filter", "LAB")
+    choose(page, "status-filter", "Canceled")
+    canceled = newest_first(placed[::10])
+    shows(page, canceled)
+    choose(page, "side-filter", "Sell")
+    expect(page.locator(".nothing")).to_have_text("No orders.")
+    page.click("#reset-filters")
+    shows(page, [order["id"] for order in exchange.get(f"/orders?limit={PAGE}")])
+
+
+def test_new_orders_appear_on_the_newest_page_and_move_no_other(exchange, browser, placed) -> None:
+    key = account(exchange, "live")
+    order = {"symbol": SYMBOL, "side": "buy", "type": "limit", "amount": "0.1", "limit_price": "20.00"}
+    first = [row["order"] for row in ask(exchange, "POST", "/orders/batch", [order] * (PAGE + 5), key)]
+    newest, past = (opened(exchange, browser, "/orders", key) for _ in range(2))
+    shows(newest, newest_first(first)[:PAGE])
+    past.click("#older")
+    shows(past, newest_first(first)[PAGE:])
+    more = [ask(exchange, "POST", "/orders", order, key) for _ in range(3)]
+    shows(newest, newest_first(first + more)[:PAGE])
+    expect(past.locator("#newest")).to_have_text("Newest (3 new)")
+    assert ids(past) == newest_first(first)[PAGE:]
+    ask(exchange, "DELETE", f"/orders/{first[0]['id']}", None, key)
+    expect(past.locator(ROWS).last.locator("td").last).to_have_text("Canceled")
+    newest.click("#older")
+    shows(newest, newest_first(first + more)[PAGE:])
+
+
+def test_an_orders_story_tells_every_step_and_goes_on_while_it_is_open(exchange, browser, placed) -> None:
+    buyer, seller = account(exchange, "buyer"), account(exchange, "seller")
+    admin = read_credentials(exchange.data_dir / FILE_NAME).admin_key
+    number = ask(exchange, "GET", "/account", None, seller)["account"]
+    ask(exchange, "PATCH", f"/admin/balance/LAB?account={number}", {"free": "10"}, admin)
+    order = {"symbol": SYMBOL, "type": "limit", "limit_price": "30.00"}
+    resting = ask(exchange, "POST", "/orders", order | {"side": "buy", "amount": "2"}, buyer)
+    page = opened(exchange, browser, "/orders", buyer)
+    shows(page, [resting["id"]])
+    page.focus(ROWS)
+    page.keyboard.press("Enter")
+    steps = page.locator(".story strong")
+    expect(steps).to_have_text(["Money reserved", "Accepted by the book"])
+    ask(exchange, "POST", "/orders", order | {"side": "sell", "amount": "0.5"}, seller)
+    expect(steps).to_have_text(["Money reserved", "Accepted by the book", "Filled in part"])
+    expect(page.locator(".story li").last).to_contain_text("0.500 LAB at 30.00 USDT")
+    page.click("#cancel-order")
+    expect(steps).to_have_text(["Money reserved", "Accepted by the book", "Filled in part", "Canceled, filled in part"])
+    took = page.locator(".story .took").all_inner_texts()
+    assert took[0] == ""
+    assert all(text.startswith("after ") for text in took[1:]), took
+    expect(page.locator("#story")).to_contain_text("From start to end: ")
+    expect(page.locator("#cancel-row")).to_be_hidden()
+
+
+def test_accounts_see_their_own_orders_alone(exchange, browser, placed) -> None:
+    key = account(exchange, "stranger")
+    page = opened(exchange, browser, f"/orders?order_id={placed[0]['id']}", key)
+    expect(page.locator(".nothing")).to_have_text("No orders.")
+    expect(page.locator("#story")).to_have_text("the order does not exist")
+    order = {"symbol": SYMBOL, "side": "buy", "type": "limit", "amount": "0.1", "limit_price": "20.00"}
+    own = ask(exchange, "POST", "/orders", order, key)
+    ask(exchange, "POST", "/orders", order)
+    shows(page, [own["id"]])
+    nobody = browser.new_context().new_page()
+    nobody.goto(f"{dashboard_url(exchange)}/orders")
+    expect(nobody.locator(".nothing")).to_have_text("Sign in to see your orders.")
+
+
+def test_the_system_page_lists_the_parts_and_tells_a_killed_books_restart(exchange, browser, placed) -> None:
+    admin = read_credentials(exchange.data_dir / FILE_NAME).admin_key
+    page = opened(exchange, browser, "/system", admin)
+    expect(page.locator("#health")).to_have_text("All is well.")
+    for part in ("accounts.0", "history", "candles", "feed", "gateway.1"):
+        expect(page.locator(f'#parts tr[data-name="{part}"] td:nth-child(2)')).to_have_text(
+            "following" if part in {"history", "candles"} else "serving"
+        )
+    expect(page.locator("#servers tbody tr").first).to_contain_text("records")
+    book = page.locator(f'#books tr[data-name="{SYMBOL}"] td')
+    expect(book.nth(1)).to_have_text("serving")
+    restarts = int(book.nth(2).inner_text())
+    os.kill(int(book.nth(9).inner_text()), signal.SIGKILL)
+    expect(book.nth(2)).to_have_text(str(restarts + 1))
+    expect(book.nth(1)).to_have_text("serving")
+    refused = exchange.ask("POST", "/orders", {"symbol": SYMBOL, "side": "buy", "amount": "1000000"})
+    assert refused.status >= 400
+    expect(page.locator("#refusals tbody tr").first).to_contain_text(SYMBOL)
+
+
+def test_others_learn_whether_all_is_well_and_nothing_more(exchange, browser) -> None:
+    page = opened(exchange, browser, "/system")
+    expect(page.locator("#health")).to_have_text("All is well.")
+    expect(page.locator("#whole")).to_be_hidden()
+    assert page.locator("#whole table").count() == 0
