@@ -102,7 +102,7 @@ def _stream(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pus
             return no_update
         number_of = int(chosen) if chosen is not None else session.account
         if not session.may_see(number_of):
-            return no_update
+            number_of = session.account
         account = await live.account(session, number_of)
         equity = await live.equity(session, number_of)
         joined = JoinedBoard(account, equity, live.tickers, pace_s=PACE_S)

@@ -65,11 +65,11 @@ def price_of(asset: str, cash: str, position: Payload, told_ms: int, tickers: Ma
         return Decimal(1)
     ticker = tickers.get(f"{asset}/{cash}", {})
     told = position.get("price")
-    if ticker.get("time", 0) + PRICE_IS_OLD_MS < told_ms and told:
-        return Decimal(told)
     price = ticker.get("last") or ticker.get("bid") or ticker.get("ask")
+    if told and (not price or ticker["time"] + PRICE_IS_OLD_MS < told_ms):
+        return _shortened(told)
     if not price:
-        return Decimal(told) if told else None
+        return None
     found = Decimal(price)
     if ticker.get("bid"):
         found = max(found, Decimal(ticker["bid"]))
@@ -143,6 +143,17 @@ def _unrealized(row: Valued) -> Decimal | None:
     return Decimal(row.position["amount"]) * row.price - Decimal(row.position["cost"])
 
 
+def _shortened(price: str) -> Decimal:
+    """Return a price without zeros at its end, but with two decimals at least."""
+    whole, _, part = price.partition(".")
+    return Decimal(f"{whole}.{part.rstrip('0').ljust(2, '0')}")
+
+
+def _cost(average: Decimal, price: Decimal | None) -> str:
+    """Write an average cost with the decimals of the price."""
+    return f"{average if price is None else average.quantize(price):f}"
+
+
 def _row(row: Valued, balances: Mapping[str, Payload], cash: str, equity: Decimal) -> dict[str, Any]:
     is_cash = row.asset == cash
     unrealized = None if is_cash else _unrealized(row)
@@ -154,10 +165,10 @@ def _row(row: Valued, balances: Mapping[str, Payload], cash: str, equity: Decima
         "free": balance.get("free", "0"),
         "used": balance.get("used", "0"),
         "total": balance.get("total", "0"),
-        "price": None if row.price is None or is_cash else f"{row.price.normalize():f}",
+        "price": None if row.price is None or is_cash else f"{row.price:f}",
         "value": None if row.price is None else text(row.value(row.total)),
         "share": None if row.price is None else ratio(row.value(row.total), equity),
-        "average_cost": None if average is None else text(Decimal(average)),
+        "average_cost": None if average is None else _cost(Decimal(average), row.price),
         "unrealized": None if unrealized is None else text(unrealized),
         "realized": None if is_cash else text(Decimal(row.position.get("realized", "0"))),
     }

@@ -257,7 +257,7 @@ class EquityWriter:
                 raise PositionMoved(self._written)
             return
         rows = EquityRows()
-        told = [account for account in accounts if self._put(rows, account, is_sampled=is_following)]
+        told = [account for account in accounts if self._put(rows, account, is_following=is_following)]
         position = EquityPosition(*place, self._name, self._written.writes + 1)
         await self._store.write(rows, self._written, position)
         self._written = position
@@ -266,20 +266,19 @@ class EquityWriter:
         for account in told:
             self._tell(account)
 
-    def _put(self, rows: EquityRows, account: int, *, is_sampled: bool) -> bool:
+    def _put(self, rows: EquityRows, account: int, *, is_following: bool) -> bool:
         """Add an account to the rows; return whether it is to be told of."""
         portfolio = self._portfolios.by_account[account]
         row = self._rows.setdefault(account, AccountEquity(portfolio))
         is_touched = row.last is None or portfolio.sequence > self._written_sequence
-        if is_sampled and not self._is_priced(portfolio):
+        if is_following and not self._is_priced(portfolio):
             self._unpriced.add(account)
-            is_sampled = False
-        if is_sampled:
+        elif is_following:
             sample = EquitySample(self._now_ms(), equity_of(portfolio, self._value), portfolio.invested)
             is_touched |= rows.take_sample(row, sample)
         if is_touched:
             rows.accounts[account] = encode_row(row)
-        return is_touched and is_sampled
+        return is_touched and is_following
 
     @property
     def _written_sequence(self) -> int:

@@ -116,7 +116,7 @@
     });
   }
 
-  const HOLDINGS = [["Asset", "name"], ["Free"], ["In orders"], ["Total"], ["Price"], ["Value"], ["Share"],
+  const HOLDINGS = [["Asset", "name"], ["Value"], ["Share"], ["Total"], ["Free"], ["In orders"], ["Price"],
     ["Average cost"], ["Unrealized"], ["Realized"]];
 
   function draw(live) {
@@ -144,9 +144,8 @@
       ["Free", grouped(money.free)], ["Frozen", grouped(money.frozen)],
     ]);
     const rows = live.rows.map((row) => ({ key: row.asset, cells: [
-      [row.asset], [grouped(trimmed(row.free))], [grouped(trimmed(row.used))], [grouped(trimmed(row.total))],
-      [row.is_cash ? "–" : grouped(row.price)], [row.value === null ? "no price" : grouped(row.value)],
-      [percent(row.share)], [grouped(row.average_cost)], [signed(row.unrealized), sense(row.unrealized)],
+      [row.asset], [row.value === null ? "no price" : grouped(row.value)], [percent(row.share)],
+      [grouped(row.total)], [grouped(row.free)], [grouped(row.used)], [grouped(row.price)], [grouped(row.average_cost)], [signed(row.unrealized), sense(row.unrealized)],
       [signed(row.realized), sense(row.realized)],
     ] }));
     table(root, HOLDINGS, rows);
@@ -267,9 +266,10 @@
     since.points.push(now);
     if (since.points.length > 5000) since.points = since.points.filter((_, k) => k % 2 === 0);
     const points = history.points.filter((point) => point.time <= since.points[0].time).concat(since.points);
-    const start = history.start === null ? points[0].time : history.start + (now.time - since.points[0].time);
+    const from = history.start === null ? 0 : history.start + (now.time - since.points[0].time);
+    const start = Math.max(from, points[0].time);
     return once("equity", [Math.floor(now.time / 1000), now.equity, scheme, history.start], () => {
-      const colours = look(scheme), layout = frame(colours, { l: 8, r: 8, t: 8, b: 24 });
+      const colours = look(scheme), layout = frame(colours, { l: 8, r: 8, t: 8, b: 36 });
       const x = points.map((point) => new Date(Math.max(point.time, start)));
       const values = points.map((point) => Number(point.equity));
       const least = Math.min(...values), most = Math.max(...values), room = (most - least) * 0.08 || most * 0.001 || 1;
@@ -336,11 +336,12 @@
       const colours = look(scheme), layout = frame(colours, { l: 8, r: 8, t: 22, b: 40 });
       layout.title = { text: "From investment to cash, " + live.cash, font: { size: 12 }, x: 0.02, y: 0.97, yanchor: "top" };
       layout.yaxis.tickformat = "~s";
+      layout.xaxis.tickangle = 0;
       const shown = [values[0], values[1], values[2], values[3], amount("volatile"), values[5]];
-      return { data: [{ type: "waterfall", x: ["Net investment", "Gross P&L", "Fees", "Equity", "Volatile assets", "Cash"],
+      return { data: [{ type: "waterfall", x: ["Net<br>investment", "Gross<br>P&L", "Fees", "Equity", "Volatile<br>assets", "Cash"],
         measure: ["absolute", "relative", "relative", "total", "relative", "total"], y: values,
         text: shown.map((value) => grouped(value.toFixed(0))), textposition: "outside", cliponaxis: false,
-        hovertemplate: "%{x}: %{text} " + live.cash + "<extra></extra>",
+        hovertemplate: "%{text} " + live.cash + "<extra></extra>",
         connector: { line: { color: colours.grid, width: 1 } }, increasing: { marker: { color: colours.buy } },
         decreasing: { marker: { color: colours.sell } }, totals: { marker: { color: colours.quiet } } }], layout };
     });

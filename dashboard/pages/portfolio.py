@@ -65,7 +65,7 @@ def layout(account: str = "", **_query: Any) -> Any:
             ),
             html.Div([_equity(), _shares(), _holdings(), _transfer(), _capital()], className="folio", id="folio"),
             html.Section(
-                [dmc.Title("All accounts", order=3), html.Div(id="folio-table-all", className="grid")],
+                [dmc.Title("All accounts", order=3), html.Div(id="folio-table-all", className="folio-grid")],
                 className="panel folio-all",
                 id="folio-everyone",
                 hidden=True,
@@ -108,7 +108,7 @@ def _shares() -> Any:
 
 def _holdings() -> Any:
     return html.Section(
-        [dmc.Title("Assets and positions", order=3), html.Div(id="folio-table", className="grid")],
+        [dmc.Title("Assets and positions", order=3), html.Div(id="folio-table", className="folio-grid")],
         className="panel folio-holdings",
     )
 
