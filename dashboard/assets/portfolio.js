@@ -151,7 +151,7 @@
     table(root, HOLDINGS, rows);
     figures(document.getElementById("folio-capital"), [
       ["Deposits", grouped(capital.deposits)], ["Withdrawals", grouped(capital.withdrawals)],
-      [Number(capital.invested) >= 0 ? "Net investment" : "Free carry surplus", grouped(capital.invested)],
+      [Number(capital.invested) >= 0 ? "Net investment" : "Free carry surplus", grouped(capital.invested.replace("-", ""))],
       ["P&L gross", signed(capital.gross), sense(capital.gross)], ["Fees", grouped(capital.fees)],
       ["P&L net", signed(capital.net), sense(capital.net)],
       ["Realized", signed(capital.realized), sense(capital.realized)],
