@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from infra.credentials import FILE_NAME, read_credentials
+from infra.read_model.rows import Rows
+from infra.read_model.valkey_store import call, commands_of
+from infra.valkey_client import connect_valkey
+from mockexchange.messages.orders import Order, OrderStatus, OrderType, Side, TimeInForce
 from tests.support.browser import chromium, dashboard_url
 from tests.support.running_exchange import RunningExchange
 
 PAGE = 50
+FIRST = 2**40
+"""Ids of orders that were never placed are far from all others."""
+
 ROWS = "#blotter tbody tr:not([hidden])"
 SYMBOL = "LAB/USDT"
 
@@ -209,3 +219,45 @@ def test_others_learn_whether_all_is_well_and_nothing_more(exchange, browser) ->
     expect(page.locator("#health")).to_have_text("All is well.")
     expect(page.locator("#whole")).to_be_hidden()
     assert page.locator("#whole table").count() == 0
+
+
+def test_of_a_hundred_thousand_past_orders_a_browser_holds_a_page(exchange, browser, placed) -> None:
+    key = account(exchange, "old hand")
+    number = ask(exchange, "GET", "/account", None, key)["account"]
+    # The browser's own event loop runs in this thread.
+    with ThreadPoolExecutor(1) as threads:
+        threads.submit(asyncio.run, write_past(exchange, number, 100_000)).result()
+    page = opened(exchange, browser, "/orders", key)
+    shows(page, [str(order_id) for order_id in range(FIRST + 100_000, FIRST + 100_000 - PAGE, -1)])
+    expect(page.locator("#figures p")).to_contain_text("100,000 orders in all")
+    choose(page, "status-filter", "Canceled")
+    page.wait_for_function(f"document.querySelectorAll('{ROWS} td:nth-child(11)')[0].textContent === 'Canceled'")
+    wanted = [str(order_id) for order_id in range(FIRST + 100_000, FIRST, -100)]
+    shows(page, wanted[:PAGE])
+    page.click("#older")
+    shows(page, wanted[PAGE : 2 * PAGE])
+    assert page.locator("#blotter tbody tr").count() == PAGE
+
+
+async def write_past(exchange: RunningExchange, owner: int, count: int) -> None:
+    """Write closed orders into the read model, every hundredth of them canceled and the others filled."""
+    password = read_credentials(exchange.data_dir / FILE_NAME).valkey_password
+    url = f"valkey://127.0.0.1:{exchange.variables['MOCKX_VALKEY_PORT']}/0"
+    async with connect_valkey(url, password) as valkey:
+        for start in range(1, count + 1, 2_000):
+            rows = Rows()
+            for number in range(start, start + 2_000):
+                rows.put_order(past_order(owner, number, count))
+            for command in commands_of(rows):
+                await call(valkey, *command)
+
+
+def past_order(owner: int, number: int, count: int) -> Order:
+    made_ns = time.time_ns() - (count - number + 1) * 1_000_000_000
+    is_canceled = number % 100 == 0
+    return Order(
+        FIRST + number, owner, "BTC/USDT", Side.BUY, OrderType.LIMIT, TimeInForce.GTC, False, 1_000, 6_000_000, 0,
+        f"g:{number}", "", 6_000_000_000, 0, 1_000, 1_000, made_ns, made_ns,
+        OrderStatus.CANCELED if is_canceled else OrderStatus.FILLED, 0 if is_canceled else 1_000,
+        0 if is_canceled else 6_000_000_000, 0, made_ns, None, 1, 2,
+    )  # fmt: skip
