@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from benchmarks import bench_journal, bench_writer
+from benchmarks import bench_dashboard, bench_journal, bench_writer
 from benchmarks.exchange import Exchange
 from benchmarks.outage import first_order, pauses, recovery
 from benchmarks.sizes import journal_size, memory
@@ -102,6 +102,14 @@ def measure_journal(directory: Path, table: Table, _options: argparse.Namespace)
         table.add(f"{interval}, {bench_journal.BOOKS} writers at once", f"{appends.rate:8,.0f} records/s")
 
 
+def measure_dashboard(directory: Path, table: Table, options: argparse.Namespace) -> None:
+    """Measure how late an open page shows what happens, and the memory of the dashboard's server."""
+    table.section("The dashboard, on an exchange in which nothing else moves")
+    settings = bench_dashboard.settings()
+    with Exchange(directory, **settings) as exchange:
+        asyncio.run(bench_dashboard.measure(exchange, settings, table, _seconds(options)))
+
+
 def _seconds(options: argparse.Namespace) -> float:
     return 1.5 if options.quick else 6.0
 
@@ -112,6 +120,7 @@ MEASURES: Final[dict[str, Callable[[Path, Table, argparse.Namespace], None]]] = 
     "outages": measure_outages,
     "writer": measure_writer,
     "journal": measure_journal,
+    "dashboard": measure_dashboard,
 }
 
 if __name__ == "__main__":

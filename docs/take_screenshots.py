@@ -29,6 +29,7 @@ BOTS: Final = (
     ("order_generator.py", "--rounds", "200", "--min-sleep", "0.2", "--max-sleep", "0.6", "--seed", "7"),
     ("market_maker.py", "--symbol", "ETH/USDT", "--rounds", "40", "--pause", "1"),
 )
+LAPTOP: Final = {"width": 1280, "height": 800}
 ENOUGH_FILLS: Final = 25
 SETTLE_MS: Final = 3_000
 
@@ -110,7 +111,7 @@ def take_all(browser: Browser, exchange: RunningExchange) -> None:
     """Take every page in a browser signed in as the demo account, or as the administrator."""
     credentials = read_credentials(exchange.data_dir / FILE_NAME)
     FOLDER.mkdir(exist_ok=True)
-    desk = MarketPage(browser, dashboard_url(exchange))
+    desk = MarketPage(browser, dashboard_url(exchange), LAPTOP)
     desk.sign_in(credentials.demo_api_key)
     desk.open("BTC/USDT")
     desk.enter("Buy", "Market", amount="0.75")
