@@ -112,6 +112,26 @@ def test_a_phone_shows_the_page_without_scrolling_sideways(open_page, members):
     assert width <= PHONE["width"]
 
 
+def test_the_state_of_trading_is_told_and_blocks_what_it_must(open_page, members):
+    market, figures = open_page(), ".figure"
+    market.sign_in(members.join().api_key)
+    market.open("LAB/USDT")
+    expect(market.page.locator(figures).last).to_contain_text("accounts only")
+    members.administer("POST", "/admin/maintenance", {"on": True})
+    try:
+        expect(market.page.locator("#blocked")).to_contain_text("maintenance")
+        expect(market.page.locator(figures).last).to_contain_text("under maintenance")
+        expect(market.page.locator("#place")).to_be_disabled()
+    finally:
+        members.administer("POST", "/admin/maintenance", {"on": False})
+    expect(market.page.locator("#place")).to_be_enabled()
+    market.choose("ETH/USDT")
+    members.administer("PATCH", "/admin/tickers/ETH/USDT/price", {"price": "2500"})
+    expect(market.page.locator(figures).last).to_contain_text("price set by hand")
+    members.administer("PATCH", "/admin/tickers/ETH/USDT/price", {"released": True})
+    expect(market.page.locator(figures).last).to_contain_text("live")
+
+
 # --- signing in ---
 
 
