@@ -11,7 +11,7 @@ from quart import has_websocket_context, websocket
 
 from dashboard.live.board import Board
 
-PACE_S: Final = 0.05
+PACE_S: Final = 0.04
 """A page is told at most this often of one board; what changes meanwhile is told together."""
 
 ACKNOWLEDGED_EVERY: Final = 20
