@@ -16,7 +16,7 @@
   function frame(colours, revision) {
     const axis = { gridcolor: colours.grid, zeroline: false, linecolor: colours.grid };
     return {
-      margin: { l: 8, r: 74, t: 6, b: 26 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", showlegend: false,
+      margin: { l: 8, r: 74, t: 6, b: 38 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", showlegend: false,
       font: { color: colours.ink, size: 11 }, dragmode: "pan", uirevision: revision, hovermode: "x", bargap: 0.25,
       xaxis: { ...axis, anchor: "y2", rangeslider: { visible: false } },
       yaxis: { ...axis, side: "right", domain: [0.22, 1] },
