@@ -10,7 +10,7 @@ from tests.support.members import Member, Members
 from tests.support.running_exchange import RunningExchange
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningExchange]:
     running = RunningExchange(tmp_path_factory.mktemp("clients") / "data", gateway_processes="2", **UNLIMITED)
     running.start()
@@ -25,7 +25,7 @@ UNLIMITED = dict.fromkeys(
 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def members(exchange: RunningExchange) -> Members:
     made = Members(exchange)
     made.list_lab()

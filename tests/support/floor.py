@@ -54,7 +54,7 @@ def floor(shared_floor: Floor) -> Floor:
     return shared_floor
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_floor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Floor]:
     """One exchange for all tests that can share one: 2 shards, 2 gateway processes, 3 symbols, one without a feed."""
     exchange = LaunchedExchange(

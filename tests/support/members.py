@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from infra.credentials import FILE_NAME, read_credentials
-from infra.http_client import request
+from infra.http_client import HttpAnswer, request
 from tests.support.running_exchange import RunningExchange
 
 PATIENCE_S: Final = 30.0
@@ -56,8 +56,9 @@ class Members:
         self.admin_key = read_credentials(exchange.data_dir / FILE_NAME).admin_key
 
     def administer(self, method: str, path: str, body: object = None) -> Any:
-        """Ask as the administrator; return the body of an answer that is a success."""
-        answer = request(method, f"{self.exchange.url}{path}", key=self.admin_key, body=body)
+        """Ask as the administrator, again while nothing can be done; return the body of an answer that is a success."""
+        url = f"{self.exchange.url}{path}"
+        answer = eventually(lambda: _unless_away(request(method, url, key=self.admin_key, body=body)), "it is answered")
         assert 200 <= answer.status < 300, answer
         return answer.body
 
@@ -85,6 +86,10 @@ class Members:
                 "min_notional": "5",
             },
         )
+
+
+def _unless_away(answer: HttpAnswer) -> HttpAnswer | None:
+    return None if answer.status == 503 and not answer.body["error"]["may_have_executed"] else answer
 
 
 def eventually(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:

@@ -1,0 +1,1 @@
+"""Clients that bots use, against a running exchange."""
