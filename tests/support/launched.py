@@ -171,10 +171,15 @@ class Watch:
 
     async def running(self, part: str, unlike: int | None = None) -> int:
         """Return the process id of a part once it runs, in another process than before if one is named."""
-        await eventually(lambda: self.pid(part) not in (None, unlike), PATIENCE_S)
-        pid = self.pid(part)
-        assert pid is not None
-        return pid
+        # Asked once for each look: a process that is about to run its program has no command line for a moment.
+        found = [0]
+
+        def is_there() -> bool:
+            found[0] = self.pid(part) or 0
+            return found[0] not in (0, unlike)
+
+        await eventually(is_there, PATIENCE_S)
+        return found[0]
 
 
 async def read_journal(connection: Connection, end: int = 0) -> list[JournalMessage]:
