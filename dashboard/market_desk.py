@@ -65,10 +65,6 @@ def _stream(app: Dash, live: LiveExchange, pushing: Pushing) -> None:
 
         await pushing.follow(page, "symbols", live.tickers, show, SYMBOLS_PACE_S)
 
-    @app.callback(Output("links-followed", "data"), connection, page, websocket=True)
-    async def follow_links(_connection: Any, page: str) -> Any:
-        await pushing.follow(page, "links", live.links, lambda: {"links-state": links_picture(live)})
-
 
 def _stream_account(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
     @app.callback(
@@ -101,9 +97,9 @@ def _read_history(app: Dash, live: LiveExchange, rates: dict[str, str]) -> None:
         Output("instrument", "data"),
         Input("symbol", "value"),
         Input("interval", "value"),
-        Input("links-state", "data"),
+        Input("ways", "data"),
     )
-    async def read_history(symbol: str | None, interval: str, _links: Any) -> Any:
+    async def read_history(symbol: str | None, interval: str, _ways: Any) -> Any:
         if symbol is None:
             return no_update, no_update
         try:
@@ -179,17 +175,6 @@ def symbols_picture(live: LiveExchange) -> dict[str, Any]:
     return {"rows": rows, "maintenance": board.is_under_maintenance}
 
 
-def links_picture(live: LiveExchange) -> dict[str, str]:
-    """Return what to tell of ways that are closed, and why no orders can be placed; nothing while all are open."""
-    if not live.links.has_nats:
-        text = "Live prices are interrupted: NATS cannot be reached. This page goes on by itself when it can."
-        return {"text": text, "blocked": "NATS cannot be reached: no orders now."}
-    if not live.links.has_gateway:
-        text = "The gateway does not answer: orders and history are not available now."
-        return {"text": text, "blocked": "The gateway does not answer: no orders now."}
-    return {"text": "", "blocked": ""}
-
-
 def _draw(app: Dash) -> None:
     book, own, symbol = Input("live-book", "data"), Input("live-own", "data"), Input("symbol", "value")
     instrument, symbols = Input("instrument", "data"), Input("symbols", "data")
@@ -211,11 +196,6 @@ def _draw(app: Dash) -> None:
     }
     for store, (function, inputs) in draw.items():
         app.clientside_callback(_call(function), Output(store, "data"), *inputs)
-    app.clientside_callback(
-        "function(state) { return window.dash_clientside.base.links(state && state.text); }",
-        Output("drawn-links", "data"),
-        Input("links-state", "data"),
-    )
     app.clientside_callback(
         _call("chart"),
         Output("chart", "figure"),
@@ -280,9 +260,9 @@ def _enter(app: Dash) -> None:
         _call("gate"),
         Output("place", "disabled"),
         Output("blocked", "children"),
-        Input("links-state", "data"),
+        Input("ways", "data"),
         Input("symbols", "data"),
-        Input("signed-in", "data"),
+        State("signed-in", "data"),
     )
 
 

@@ -2,7 +2,8 @@
 (function () {
   "use strict";
   const PAGE = 50;
-  const none = window.dash_clientside ? window.dash_clientside.no_update : undefined;
+  const { node, say, set } = window.mockx;
+  const none = window.dash_clientside.no_update;
   const NAMES = {
     new: "New", partially_filled: "Filled in part", filled: "Filled", canceled: "Canceled",
     partially_canceled: "Part, canceled", rejected: "Rejected", limit: "Limit", market: "Market", stop_loss: "Stop",
@@ -10,22 +11,6 @@
     buy: "Buy", sell: "Sell",
   };
   const COLUMNS = ["Time", "Symbol", "Side", "Type", "Price", "Average", "Amount", "Filled", "Notional", "Fee", "Status"];
-
-  function node(tag, className, parent, text) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    if (parent) parent.appendChild(made);
-    return made;
-  }
-
-  function say(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-  }
-
-  function set(id, properties) {
-    window.dash_clientside.set_props(id, properties);
-  }
 
   function when(ms) {
     const at = new Date(ms), two = (number) => String(number).padStart(2, "0");
@@ -120,7 +105,7 @@
     set("newest", { disabled: first, children: live.newer ? "Newest (" + live.newer + " new)" : "Newest" });
     set("newer", { disabled: first });
     set("older", { disabled: !live.cursor, children: live.rows.length < PAGE && live.cursor ? "Search further" : "Older" });
-    const place = document.getElementById("place");
+    const place = document.getElementById("page-number");
     if (place) say(place, live.said && live.rows.length ? live.said : "Page " + cursors.length + (first ? ", live" : ""));
     root.dataset.number = live.asked ? live.asked.number : 0;
     return none;
@@ -217,7 +202,5 @@
     return none;
   }
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, {
-    orders: { ask, blotter, figures, open, story },
-  });
+  Object.assign(window.dash_clientside, { orders: { ask, blotter, figures, open, story } });
 })();

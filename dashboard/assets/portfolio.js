@@ -1,20 +1,9 @@
 // Draws the portfolio in place: rows are made once and then only said anew, so nothing jumps while prices move.
 (function () {
   "use strict";
-  const none = window.dash_clientside ? window.dash_clientside.no_update : undefined;
+  const { node, say, set } = window.mockx;
+  const none = window.dash_clientside.no_update;
   const STEP_MS = 10000;
-
-  function node(tag, className, parent, text) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    if (parent) parent.appendChild(made);
-    return made;
-  }
-
-  function say(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-  }
 
   function tone(element, className) {
     if (element.className !== className) element.className = className;
@@ -201,7 +190,7 @@
         [times(row.rvpi)], [times(row.dpi)], [times(row.tvpi)],
       ],
     }));
-    table(root, EVERYONE, rows, (key) => window.dash_clientside.set_props("folio-account", { value: key }));
+    table(root, EVERYONE, rows, (key) => set("folio-account", { value: key }));
     return none;
   }
 
@@ -355,7 +344,7 @@
     return [kind === "deposit" ? "Deposit" : "Withdraw", free];
   }
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, {
+  Object.assign(window.dash_clientside, {
     portfolio: { draw, everyone, equity, shares, gauge, waterfall, transfer },
   });
 })();

@@ -1,19 +1,8 @@
 // Draws what the parts of the exchange say of themselves, in place; rows are added only as parts are.
 (function () {
   "use strict";
-  const none = window.dash_clientside ? window.dash_clientside.no_update : undefined;
-
-  function node(tag, className, parent, text) {
-    const made = document.createElement(tag);
-    if (className) made.className = className;
-    if (text !== undefined) made.textContent = text;
-    if (parent) parent.appendChild(made);
-    return made;
-  }
-
-  function say(element, text) {
-    if (element.textContent !== text) element.textContent = text;
-  }
+  const { node, say } = window.mockx;
+  const none = window.dash_clientside.no_update;
 
   function bytes(count) {
     if (count === null || count === undefined) return "–";
@@ -111,5 +100,5 @@
     return none;
   }
 
-  window.dash_clientside = Object.assign({}, window.dash_clientside, { system: { health, whole: draw } });
+  Object.assign(window.dash_clientside, { system: { health, whole: draw } });
 })();

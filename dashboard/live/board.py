@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Generic, TypeVar
@@ -28,7 +29,7 @@ K = TypeVar("K")
 B = TypeVar("B", bound="Board")
 
 
-class Board:
+class Board(ABC):
     """State and lookers. `version` rises with every change."""
 
     def __init__(self) -> None:
@@ -57,13 +58,13 @@ class Board:
         finally:
             self._lookers.discard(looker)
 
+    @abstractmethod
     async def start(self) -> None:
         """Begin to follow."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def stop(self) -> None:
         """Follow no longer."""
-        raise NotImplementedError
 
 
 class Reading:

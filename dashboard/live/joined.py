@@ -17,18 +17,27 @@ class JoinedBoard(Board):
         super().__init__()
         self._boards = boards
         self._pace_s = pace_s
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Begin to follow the boards."""
+        self._tasks = [asyncio.create_task(self._follow(board)) for board in self._boards]
+
+    async def stop(self) -> None:
+        """Follow them no longer."""
+        for task in self._tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
         """Follow the boards for as long as this lasts."""
-        tasks = [asyncio.create_task(self._follow(board)) for board in self._boards]
+        await self.start()
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*tasks, return_exceptions=True)
+            await self.stop()
 
     async def _follow(self, board: Board) -> None:
         with board.watch() as looker:

@@ -9,6 +9,7 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from dashboard.links_desk import STORES as WAYS
 from dashboard.order_entry import TYPES
 from dashboard.theme import aria
 
@@ -69,14 +70,12 @@ STORES: Final = (
     "own-followed",
     "amending",
     "symbols-followed",
-    "links-followed",
-    "links-state",
-    "drawn-links",
     "drawn-preview",
     "drawn-book",
     "drawn-tape",
     "drawn-head",
     "drawn-own",
+    *WAYS,
 )
 """What the server writes into the page, and what callbacks without a visible result write to."""
 

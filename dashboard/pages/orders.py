@@ -108,7 +108,7 @@ def _pager() -> Any:
         [
             dmc.Button("Newest", id="newest", size="compact-sm", variant="default"),
             dmc.Button("Newer", id="newer", size="compact-sm", variant="default"),
-            html.Span(id="place", className="quiet", role="status", **aria(live="polite")),
+            html.Span(id="page-number", className="quiet", role="status", **aria(live="polite")),
             dmc.Button("Older", id="older", size="compact-sm", variant="default"),
         ],
         className="pager",

@@ -9,6 +9,7 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from dashboard.links_desk import STORES as WAYS
 from dashboard.theme import aria
 
 SPANS: Final = {"1h": "1 h", "6h": "6 h", "1d": "1 d", "1w": "1 w", "1m": "1 M", "all": "All"}
@@ -21,9 +22,7 @@ STORES: Final = (
     "folio-all-followed",
     "folio-drawn",
     "folio-all-drawn",
-    "links-state",
-    "links-followed",
-    "drawn-links",
+    *WAYS,
 )
 """What the server writes into the page, and what callbacks without a visible result write to."""
 

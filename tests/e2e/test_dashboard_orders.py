@@ -117,7 +117,7 @@ def test_pages_lead_back_into_the_past_and_forth(exchange, browser, placed) -> N
     page.click("#older")
     shows(page, wanted[2 * PAGE :])
     expect(page.locator("#older")).to_be_disabled()
-    expect(page.locator("#place")).to_have_text("Page 3")
+    expect(page.locator("#page-number")).to_have_text("Page 3")
     page.click("#newer")
     shows(page, wanted[PAGE : 2 * PAGE])
     page.click("#newest")
