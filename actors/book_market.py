@@ -17,12 +17,16 @@ from mockexchange.messages.subjects import heartbeat, market, token
 NS_PER_MS: Final = 1_000_000
 TICKER_EVERY_S: Final = 1.0
 
+HEAD_START_IDS: Final = 1_000
+"""How far the update ids of an incarnation begin beyond the clock; those of the one before never came that far."""
+
 
 class MarketPublisher:
     """Publishes `market.<symbol>.*`; called between two cycles of the book, so all it says is journaled.
 
     Depth messages and depth reads share one update id, which is the wall clock in milliseconds or one more than the
-    last, whichever is greater; so it also rises over restarts.
+    last, whichever is greater; so it also rises over restarts. The first message of an incarnation comes even where it
+    has no levels, and never continues those before: what a book held that has died is to be read anew.
     """
 
     def __init__(self, book: OrderBook, world: World) -> None:
@@ -32,7 +36,8 @@ class MarketPublisher:
         self._ticker: tuple[object, ...] = ()
         self._ticker_at = float("-inf")
         self._heartbeat_at = float("-inf")
-        self.update_id = world.clock.now_ns() // NS_PER_MS
+        self._has_told_depth = False
+        self.update_id = world.clock.now_ns() // NS_PER_MS + HEAD_START_IDS
 
     def publish_trades(self, record: BookRecord, sequence: int) -> None:
         """Publish the trades of a record that is in the journal at `sequence`."""
@@ -55,10 +60,11 @@ class MarketPublisher:
         self._publish_trade(msgspec.structs.replace(trade, time_ns=now_ns, venue_time_ns=trade.time_ns), 0)
 
     def publish_depth(self) -> None:
-        """Publish the levels that changed since the last time, if any."""
+        """Publish the levels that changed since the last time, if any; at first also that there are none."""
         bids, asks = self._book.take_changed_levels()
-        if not bids and not asks:
+        if self._has_told_depth and not bids and not asks:
             return
+        self._has_told_depth = True
         first = self.update_id + 1
         now_ns = self._world.clock.now_ns()
         self.update_id = max(first, now_ns // NS_PER_MS)
