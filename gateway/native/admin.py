@@ -35,7 +35,7 @@ from gateway.new_orders import positive_units
 from mockexchange.instruments import ASSET_PATTERN, Asset, Instrument
 from mockexchange.messages.directory import KeyMade
 from mockexchange.messages.events import AccountCreated
-from mockexchange.money import AmountError, to_text, to_units
+from mockexchange.money import RATE_SCALE, AmountError, to_text, to_units
 from mockexchange.presets import preset
 from mockexchange.registry import Registry
 from mockexchange.views import BalanceView, balance_view
@@ -172,7 +172,10 @@ async def revoke_key(request: AuthorizedRequest, key_id: FromPath[str]) -> Statu
     operation_id="listInstrument",
 )
 async def list_instrument(request: AuthorizedRequest, data: JSONBody[InstrumentBody]) -> InstrumentView:
-    """List a symbol as a plain book between accounts, or change the filters of a listed one."""
+    """List a symbol as a plain book between accounts, or change the filters of a listed one.
+
+    A book that is awake goes on with the price band and step size that it started with until it starts anew.
+    """
     gateway = gateway_of(request)
     await gateway.follower.catch_up()
     instrument = _listing(data, gateway.floor.registry)
@@ -275,6 +278,8 @@ def _listing(body: InstrumentBody, registry: Registry) -> Instrument:
         min_quantity=_or(body.min_quantity, quantity_scale, "min_quantity", before.min_quantity),
         max_quantity=_or(body.max_quantity, quantity_scale, "max_quantity", before.max_quantity),
         min_notional=_or(body.min_notional, scales[quote], "min_notional", before.min_notional),
+        band_down=_or(body.band_down, RATE_SCALE, "band_down", before.band_down),
+        band_up=_or(body.band_up, RATE_SCALE, "band_up", before.band_up),
     )
 
 

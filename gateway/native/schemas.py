@@ -11,7 +11,7 @@ from gateway.native.errors import ErrorDetail
 from gateway.new_orders import NewOrder
 from mockexchange.instruments import Instrument
 from mockexchange.messages.orders import OrderType, SelfTradePrevention, Side, TimeInForce
-from mockexchange.money import to_text
+from mockexchange.money import RATE_SCALE, to_text
 from mockexchange.views import OrderView, TickerView
 
 SIDES: Final = {"buy": Side.BUY, "sell": Side.SELL}
@@ -134,7 +134,8 @@ class MaintenanceBody(msgspec.Struct):
 class InstrumentBody(msgspec.Struct):
     """A symbol to list as a plain book between accounts, or new filters of a listed one.
 
-    Decimals are for life; what is left out is as listed before, or else a sensible guess.
+    Decimals are for life; what is left out is as listed before, or else a sensible guess. A limit price may lie between
+    the last price times `band_down`, at most 1, and times `band_up`, at least 1; 0 is no bound.
     """
 
     symbol: str
@@ -145,10 +146,15 @@ class InstrumentBody(msgspec.Struct):
     min_quantity: Decimal | None = None
     max_quantity: Decimal | None = None
     min_notional: Decimal | None = None
+    band_down: Decimal | None = None
+    band_up: Decimal | None = None
 
 
 class InstrumentView(msgspec.Struct):
-    """An instrument: its filters as decimal strings. `feed`: an outside market is mirrored into its book."""
+    """An instrument: its filters as decimal strings. `feed`: an outside market is mirrored into its book.
+
+    A limit price may lie between the last price times `band_down` and times `band_up`; null is no bound.
+    """
 
     symbol: str
     base: str
@@ -162,6 +168,8 @@ class InstrumentView(msgspec.Struct):
     min_quantity: str
     max_quantity: str
     min_notional: str
+    band_down: str | None
+    band_up: str | None
     feed: bool
 
 
@@ -329,6 +337,8 @@ def instrument_view(instrument: Instrument) -> InstrumentView:
         min_quantity=instrument.quantity_text(instrument.min_quantity),
         max_quantity=instrument.quantity_text(instrument.max_quantity),
         min_notional=to_text(instrument.min_notional, instrument.quote_scale),
+        band_down=to_text(instrument.band_down, RATE_SCALE) if instrument.band_down else None,
+        band_up=to_text(instrument.band_up, RATE_SCALE) if instrument.band_up else None,
         feed=instrument.feed,
     )
 

@@ -168,7 +168,8 @@ async def test_a_symbol_is_listed_as_a_plain_book(api: Api) -> None:
     assert listed == {
         "symbol": "TEA/USDT", "base": "TEA", "quote": "USDT", "price_decimals": 3, "quantity_decimals": 1,
         "base_decimals": 8, "quote_decimals": 8, "tick_size": "0.005", "step_size": "0.1", "min_quantity": "0.1",
-        "max_quantity": listed["max_quantity"], "min_notional": "2.00000000", "feed": False,
+        "max_quantity": listed["max_quantity"], "min_notional": "2.00000000", "band_down": None,
+        "band_up": None, "feed": False,
     }  # fmt: skip
     assert listed in await api.get("/instruments")
     assert await api.get("/instruments/TEA/USDT") == listed
@@ -197,6 +198,29 @@ async def test_filters_of_a_listed_symbol_change_and_decimals_do_not(api: Api) -
     assert decode_registry_record(records[-1].payload).events
 
 
+@with_exchange()
+async def test_a_symbol_is_listed_with_a_price_band(api: Api) -> None:
+    band = {"price_decimals": 2, "quantity_decimals": 2, "band_down": "0.9", "band_up": 1.25}
+    listed = await api.admin.post("/instruments", {"symbol": "TEA/USDT", **band}, 201)
+    assert (listed["band_down"], listed["band_up"]) == ("0.900000", "1.250000")
+    assert await api.get("/instruments/TEA/USDT") == listed
+    other = await api.second_account()
+    await api.post("/balance/TEA/deposit", {"amount": "100"})
+    await api.sell("10", "100.00", symbol="TEA/USDT")
+    await other.place(symbol="TEA/USDT", amount="1")
+    placed = [
+        await api.buy("1", "89.99", symbol="TEA/USDT"),
+        await api.buy("1", "90.00", symbol="TEA/USDT"),
+        await api.sell("1", "125.01", symbol="TEA/USDT"),
+        await api.sell("1", "125.00", symbol="TEA/USDT"),
+    ]
+    assert [order["status"] for order in placed] == ["rejected", "new", "rejected", "new"]
+    changed = await api.admin.post("/instruments", {"symbol": "TEA/USDT", "min_notional": "1"}, 201)
+    assert changed == listed | {"min_notional": "1.00000000"}
+    lifted = await api.admin.post("/instruments", {"symbol": "TEA/USDT", "band_down": 0, "band_up": 0}, 201)
+    assert (lifted["band_down"], lifted["band_up"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -213,6 +237,10 @@ async def test_filters_of_a_listed_symbol_change_and_decimals_do_not(api: Api) -
         ({"symbol": "TEA/USDT", "tick_size": "0.00001"}, "tick_size"),
         ({"symbol": "TEA/USDT", "min_quantity": "2", "max_quantity": "1"}, "max_quantity"),
         ({"symbol": "TEA/USDT", "min_notional": "x"}, "min_notional"),
+        ({"symbol": "TEA/USDT", "band_down": "1.1"}, "band_down"),
+        ({"symbol": "TEA/USDT", "band_down": "-0.1"}, "band_down"),
+        ({"symbol": "TEA/USDT", "band_up": "0.9"}, "band_up"),
+        ({"symbol": "TEA/USDT", "band_up": "1.0000001"}, "band_up"),
     ],
 )
 @with_exchange()
