@@ -39,7 +39,7 @@ class Account:
     the latest order of a client order id, which is the open one where there is one; `shadowed` are the orders that had
     the client order id of an open order before it, by its order id. `by_list_id` has the first order of the latest list
     of a list's client order id. `market_buys` are the open market buys. `funds_due` are starting funds not posted yet,
-    `starting_funds` those that were.
+    `starting_funds` those that were. `changed_ns` is when its last event was journaled.
     """
 
     __slots__ = (
@@ -48,6 +48,7 @@ class Account:
         "by_client_id",
         "by_command",
         "by_list_id",
+        "changed_ns",
         "closed_orders",
         "deposits",
         "fills",
@@ -65,6 +66,7 @@ class Account:
     def __init__(self, account: int, funds_due: dict[str, int], limits: LedgerLimits) -> None:
         self.account = account
         self.number = 0
+        self.changed_ns = 0
         self.balances: dict[str, Balance] = {}
         self.open_orders: dict[int, Order] = {}
         self.closed_orders: OrderedDict[int, Order] = OrderedDict()
@@ -80,6 +82,12 @@ class Account:
         self.totals: dict[tuple[str, Side], TradeTotal] = {}
         self.funds_due = funds_due
         self.starting_funds: dict[str, Flow] = {}
+
+    def next_number(self, time_ns: int) -> int:
+        """Return the number of the event that tells of a change."""
+        self.number += 1
+        self.changed_ns = time_ns
+        return self.number
 
     def balance(self, asset: str) -> Balance:
         """Return the live balance of an asset."""

@@ -202,5 +202,4 @@ class BookFold(Posting):
             order.list_id,
         )
         account.fills.append(fill)
-        account.number += 1
-        self.changes.append(Filled(account.account, account.number, self.sequence, fill))
+        self.changes.append(Filled(account.account, account.next_number(self.time_ns), self.sequence, fill))

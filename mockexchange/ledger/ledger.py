@@ -184,6 +184,7 @@ class Ledger:
             [_bounded_total(total) for total in owner.totals.values()],
             owner.number,
             self.sequence,
+            owner.changed_ns,
         )
 
     def check(self) -> None:

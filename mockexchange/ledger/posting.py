@@ -74,11 +74,10 @@ class Posting:
                 )
             order.finished_ns = self.time_ns
             account.close(order, self.ledger.limits.closed_orders)
-        account.number += 1
         self.changes.append(
             OrderChanged(
                 account.account,
-                account.number,
+                account.next_number(self.time_ns),
                 self.sequence,
                 order,
                 step,
@@ -89,8 +88,6 @@ class Posting:
         )
 
     def _balance_changed(self, account: Account, cause: str, *balances: Balance, amount: int = 0) -> None:
-        account.number += 1
+        number = account.next_number(self.time_ns)
         shown = [Balance(balance.asset, balance.free, balance.held) for balance in balances]
-        self.changes.append(
-            BalanceChanged(account.account, account.number, self.sequence, shown, cause, self.time_ns, amount)
-        )
+        self.changes.append(BalanceChanged(account.account, number, self.sequence, shown, cause, self.time_ns, amount))

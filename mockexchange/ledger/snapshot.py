@@ -29,7 +29,7 @@ from mockexchange.registry import Registry
 if TYPE_CHECKING:
     from mockexchange.ledger.ledger import Ledger
 
-VERSION: Final = 2
+VERSION: Final = 3
 
 Wide = int | str
 """An integer, written as text where it does not fit 64 bits: sums of a sub-account grow without bound."""
@@ -55,6 +55,7 @@ class AccountState(msgspec.Struct, array_like=True):
 
     account: int
     number: int
+    changed_ns: int
     balances: list[tuple[str, Wide, Wide]]
     closed_orders: list[Order]
     open_orders: list[Order]
@@ -139,6 +140,7 @@ def restore(ledger: Ledger, data: bytes) -> None:
 def _restore_account(ledger: Ledger, saved: AccountState) -> None:
     account = Account(saved.account, saved.funds_due, ledger.limits)
     account.number = saved.number
+    account.changed_ns = saved.changed_ns
     for asset, free, held in saved.balances:
         balance = account.balance(asset)
         balance.free, balance.held = int(free), int(held)
@@ -166,6 +168,7 @@ def _account_state(account: Account) -> AccountState:
     return AccountState(
         account.account,
         account.number,
+        account.changed_ns,
         [(balance.asset, _wide(balance.free), _wide(balance.held)) for balance in account.balances.values()],
         list(account.closed_orders.values()),
         list(account.open_orders.values()),

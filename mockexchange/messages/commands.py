@@ -273,7 +273,7 @@ class TradeTotal(msgspec.Struct, array_like=True):
 
 
 class AccountAnswer(msgspec.Struct, array_like=True, tag=3):
-    """The state of one account at journal `sequence`; `number` is that of its last account event."""
+    """The state of one account at journal `sequence`; `number` is that of its last account event, at `changed_ns`."""
 
     account: int
     balances: list[Balance]
@@ -282,6 +282,7 @@ class AccountAnswer(msgspec.Struct, array_like=True, tag=3):
     trades: list[TradeTotal]
     number: int
     sequence: int
+    changed_ns: int
 
 
 class FillsAnswer(msgspec.Struct, array_like=True, tag=4):
