@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import io
+import json
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -344,13 +345,27 @@ async def test_prices_off_the_tick_and_amounts_off_the_step_are_refused(floor: F
 
 
 async def test_a_body_of_ten_megabytes_is_refused(floor: Floor) -> None:
-    trader = floor.traders[0]
-    async with aiohttp.ClientSession(floor.exchange.url) as session:
-        padded = b'{"padding": "' + b"x" * 10_000_000 + b'"}'
-        for path in ("/orders", "/orders/batch", "/balance/USDT/deposit"):
-            async with session.post(path, data=io.BytesIO(padded), headers=trader.headers) as reply:
-                assert reply.status == 413
-                assert (await reply.json())["error"]["field"] == "body"
+    padded = b'{"padding": "' + b"x" * 10_000_000 + b'"}'
+    for path in ("/orders", "/orders/batch", "/balance/USDT/deposit"):
+        status, answer = await asyncio.wait_for(flood(floor, path, padded), PATIENCE_S)
+        assert (status, answer["error"]["field"]) == (413, "body")
+
+
+async def flood(floor: Floor, path: str, body: bytes) -> tuple[int, Any]:
+    """Send a body without end and return the answer, which may come before all of it was sent."""
+    headers = ["host: x", f"x-api-key: {floor.traders[0].api_key}", f"content-length: {len(body)}"]
+    head = "\r\n".join([f"POST {path} HTTP/1.1", *headers, "", ""])
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(floor.exchange.variables["MOCKX_GATEWAY_PORT"]))
+    try:
+        writer.write(head.encode() + body)
+        first, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().lower().split("\r\n")
+        length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length:"))
+        return int(first.split()[1]), json.loads(await reader.readexactly(length))
+    finally:
+        # A plain close would wait for the rest to be sent, and outlive the event loop.
+        writer.transport.abort()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
 
 
 async def funded(session: aiohttp.ClientSession, trader: Trader) -> None:
