@@ -70,7 +70,8 @@ class OrderView(msgspec.Struct):
     rounded to the quote asset's. Money really held is `hold_left` of `hold_currency`; `reserved_notion_left` is
     its value in the quote asset, which a market sell does not know. No fee is ever booked in advance, since it comes
     out of what is received. `ts_trigger` is when a conditional order reached its stop price; `prevention` is of trades
-    with the account's own orders.
+    with the account's own orders. `history` and `reserved_us` come where history is asked for: the latter are the
+    microseconds from when the gateway received the order (`ts_create`) until its money was held.
     """
 
     id: str
@@ -116,6 +117,7 @@ class OrderView(msgspec.Struct):
     list_client_order_id: str | None
     replaces: str | None
     history: dict[str, StepView] | msgspec.UnsetType = msgspec.UNSET
+    reserved_us: int | msgspec.UnsetType = msgspec.UNSET
 
 
 class FillView(msgspec.Struct):
@@ -336,11 +338,16 @@ def order_view(order: Order, instrument: Instrument) -> OrderView:
     )
 
 
+def reserved_after_us(order: Order) -> int:
+    """Return the microseconds from when the gateway received an order until its money was held."""
+    return max(order.reserved_ns - order.created_ns, 0) // NS_PER_US
+
+
 def history_view(order: Order, steps: Sequence[OrderStep], instrument: Instrument) -> dict[str, StepView]:
     """Show the steps of an order, oldest first, under "0", "1" and so on."""
     fee_scale = instrument.base_scale if order.side is _BUY else instrument.quote_scale
     history: dict[str, StepView] = {}
-    filled, before_ns = 0, order.created_ns
+    filled, before_ns = 0, order.reserved_ns
     # After an amendment the order says what it came to; until then it was what the step says it was before.
     amended = [index for index, step in enumerate(steps) if step.amended_from]
     for index, step in enumerate(steps):

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, QueryParameter
 from gateway.candle_desk import MAX_CANDLES
 from gateway.failures import InvalidInput
 from gateway.native.requests import (
+    Account,
     AuthorizedRequest,
     Cursor,
     Limit,
@@ -121,12 +122,14 @@ async def list_fills(
     limit: Limit = None,
     tail: Tail = None,
     cursor: Cursor = 0,
+    account: Account = None,
 ) -> Response[list[FillView]]:
     """List the fills of the account, newest first."""
     gateway = gateway_of(request)
+    caller = gateway.auth.acting_for(request.user, account)
     name = "" if symbol is None else (await gateway.floor.instrument(parse_symbol(symbol))).symbol
     size = page_size(limit, tail)
-    fills, following = await gateway.history.fills(request.user, name, check_cursor(cursor), size)
+    fills, following = await gateway.history.fills(caller, name, check_cursor(cursor), size)
     rows = [fill_view(fill, await gateway.floor.instrument(fill.symbol)) for fill in fills]
     return page(request, rows, following)
 

@@ -16,6 +16,7 @@ from gateway.gateway import Gateway
 from gateway.native.bodies import ExactBody, decode_body
 from gateway.native.errors import tell
 from gateway.native.requests import (
+    Account,
     AuthorizedRequest,
     Cursor,
     Limit,
@@ -50,7 +51,7 @@ from mockexchange.instruments import Instrument
 from mockexchange.messages.orders import Order, OrderType, Side
 from mockexchange.messages.refusals import RejectReason
 from mockexchange.money import to_text
-from mockexchange.views import NS_PER_MS, OrderView, history_view, order_view
+from mockexchange.views import NS_PER_MS, OrderView, history_view, order_view, reserved_after_us
 
 MAX_BATCH: Final = 500
 
@@ -138,6 +139,7 @@ async def list_orders(
     tail: Tail = None,
     cursor: Cursor = 0,
     include_history: FromQuery[bool] = False,
+    account: Account = None,
 ) -> Response[list[OrderView]]:
     """List orders, newest first. Open ones are told by the account's shard, all others by the read model.
 
@@ -145,8 +147,9 @@ async def list_orders(
     where to go on.
     """
     gateway = gateway_of(request)
+    caller = gateway.auth.acting_for(request.user, account)
     if client_order_id is not None:
-        orders, following = await _with_client_id(gateway, request.user, client_order_id), 0
+        orders, following = await _with_client_id(gateway, caller, client_order_id), 0
     else:
         query = _query(status, symbol, side, page_size(limit, tail), check_cursor(cursor))._replace(
             order_type=TYPES[kind] if kind else None,
@@ -154,8 +157,8 @@ async def list_orders(
             start_ns=check_time("start", start) * NS_PER_MS,
             end_ns=check_time("end", end) * NS_PER_MS,
         )
-        orders, following = await _page_of(gateway, request.user, status, query)
-    return page(request, await _shown(gateway, request.user, orders, include_history), following)
+        orders, following = await _page_of(gateway, caller, status, query)
+    return page(request, await _shown(gateway, caller, orders, include_history), following)
 
 
 @get("/orders/list", before_request=may_read, operation_id="listOrderIds")
@@ -177,21 +180,26 @@ async def list_order_ids(
 
 @get("/orders/{order_id:str}", before_request=may_read, operation_id="getOrder")
 async def get_order(
-    request: AuthorizedRequest, order_id: FromPath[str], include_history: FromQuery[bool] = False
+    request: AuthorizedRequest,
+    order_id: FromPath[str],
+    include_history: FromQuery[bool] = False,
+    account: Account = None,
 ) -> OrderView:
     """Read one order."""
     gateway = gateway_of(request)
-    order = await gateway.lists.find(request.user, parse_order_id(order_id))
-    return (await _shown(gateway, request.user, [order], include_history))[0]
+    caller = gateway.auth.acting_for(request.user, account)
+    order = await gateway.lists.find(caller, parse_order_id(order_id))
+    return (await _shown(gateway, caller, [order], include_history))[0]
 
 
 @post("/orders/{order_id:str}/cancel", status_code=200, before_request=may_trade, operation_id="cancelOrder")
-async def cancel_order(request: AuthorizedRequest, order_id: FromPath[str]) -> CanceledOrder:
+async def cancel_order(request: AuthorizedRequest, order_id: FromPath[str], account: Account = None) -> CanceledOrder:
     """Cancel an open order, and the other of its list; the answer also tells what money that gave back."""
     gateway = gateway_of(request)
-    order = await gateway.orders.cancel(request.user, parse_order_id(order_id))
+    caller = gateway.auth.acting_for(request.user, account)
+    order = await gateway.orders.cancel(caller, parse_order_id(order_id))
     instrument = await gateway.floor.instrument(order.symbol)
-    listed = await gateway.orders.order_list(request.user, order.list_id) if order.list_id else []
+    listed = await gateway.orders.order_list(caller, order.list_id) if order.list_id else []
     return CanceledOrder(order_view(order, instrument), _freed(order, instrument, listed))
 
 
@@ -272,6 +280,7 @@ async def _shown(gateway: Gateway, caller: Caller, orders: list[Order], with_his
     if with_history:
         histories = await gateway.history.steps(caller, orders)
         for view, order, steps in zip(shown, orders, histories, strict=True):
+            view.reserved_us = reserved_after_us(order)
             view.history = history_view(order, steps, await gateway.floor.instrument(order.symbol))
     return shown
 

@@ -12,7 +12,7 @@ from litestar.params import FromQuery
 from gateway.auth import Caller
 from gateway.gateway import Gateway
 from gateway.money_desk import Holding
-from gateway.native.requests import AuthorizedRequest, gateway_of, may_read
+from gateway.native.requests import Account, AuthorizedRequest, gateway_of, may_read
 from gateway.native.schemas import SIDES, SideName
 from mockexchange.messages.commands import AccountAnswer, Flow, TradeTotal
 from mockexchange.messages.orders import Order, Side
@@ -136,20 +136,23 @@ class OrdersOverview(msgspec.Struct):
 
 
 @get("/overview/capital", before_request=may_read, operation_id="getCapital")
-async def get_capital(request: AuthorizedRequest, aggregation: FromQuery[bool] = True) -> Capital | CapitalParts:
+async def get_capital(
+    request: AuthorizedRequest, aggregation: FromQuery[bool] = True, account: Account = None
+) -> Capital | CapitalParts:
     """Show equity, deposits and withdrawals; with `aggregation=false` asset by asset."""
     gateway = gateway_of(request)
-    account = await gateway.money.account(request.user)
-    holdings = await gateway.money.holdings(account)
-    return _capital(gateway, account, holdings) if aggregation else await _capital_parts(gateway, account, holdings)
+    state = await gateway.money.account(gateway.auth.acting_for(request.user, account))
+    holdings = await gateway.money.holdings(state)
+    return _capital(gateway, state, holdings) if aggregation else await _capital_parts(gateway, state, holdings)
 
 
 @get("/overview/assets", before_request=may_read, operation_id="getAssetsOverview")
-async def get_assets_overview(request: AuthorizedRequest) -> AssetsOverview:
+async def get_assets_overview(request: AuthorizedRequest, account: Account = None) -> AssetsOverview:
     """Compare what balances and open orders say of free and held money."""
     gateway = gateway_of(request)
-    account, held, is_one_moment = await _account_and_holds(gateway, request.user)
-    holdings = await gateway.money.holdings(account)
+    caller = gateway.auth.acting_for(request.user, account)
+    state, held, is_one_moment = await _account_and_holds(gateway, caller)
+    holdings = await gateway.money.holdings(state)
     cash = gateway.money.cash.code
     free_cash, free_assets = _by_cash(((item.balance.asset, item.free_value or 0) for item in holdings), cash)
     held_cash, held_assets = _by_cash(((item.balance.asset, item.held_value or 0) for item in holdings), cash)
@@ -183,22 +186,25 @@ async def get_assets_overview(request: AuthorizedRequest) -> AssetsOverview:
 
 @get("/overview/trades", before_request=may_read, operation_id="getTradesOverview")
 async def get_trades_overview(
-    request: AuthorizedRequest, assets: FromQuery[str | None] = None, side: FromQuery[SideName | None] = None
+    request: AuthorizedRequest,
+    assets: FromQuery[str | None] = None,
+    side: FromQuery[SideName | None] = None,
+    account: Account = None,
 ) -> dict[str, SideTotals]:
     """Show totals of trades by side and symbol; `assets` is a comma-separated list of base assets."""
     gateway = gateway_of(request)
-    account = await gateway.money.account(request.user)
+    state = await gateway.money.account(gateway.auth.acting_for(request.user, account))
     wanted = {name for name in (assets or "").split(",") if name}
-    totals = [total for total in account.trades if not wanted or total.symbol.partition("/")[0] in wanted]
+    totals = [total for total in state.trades if not wanted or total.symbol.partition("/")[0] in wanted]
     sides = [SIDES[side]] if side else list(Side)
     return {name.name: await _side_totals(gateway, [t for t in totals if t.side is name]) for name in sides}
 
 
 @get("/overview/orders", before_request=may_read, operation_id="getOrdersOverview")
-async def get_orders_overview(request: AuthorizedRequest) -> OrdersOverview:
+async def get_orders_overview(request: AuthorizedRequest, account: Account = None) -> OrdersOverview:
     """Show how many orders there are, and when the first and the last were made."""
     gateway = gateway_of(request)
-    past = await gateway.history.past_orders(request.user, "")
+    past = await gateway.history.past_orders(gateway.auth.acting_for(request.user, account), "")
     ends = [*await past.after(0, 1, end=1), *await past.before(past.count, 1)] if past.count else []
     times = [order.created_ns // NS_PER_MS for order in ends]
     return OrdersOverview(gateway.floor.cash, past.count, min(times, default=None), max(times, default=None))

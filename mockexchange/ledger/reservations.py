@@ -41,6 +41,7 @@ def order_of(event: OrderReserved, sequence: int) -> Order:
         replaces=event.replaces,
         need=event.need,
         only_if_open=event.only_if_open,
+        reserved_ns=event.reserved_ns,
     )
 
 
@@ -64,7 +65,7 @@ def reservation_of(order: Order) -> OrderReserved:
         order.maker_rate,
         order.taker_rate,
         order.created_ns,
-        order.updated_ns,
+        order.reserved_ns,
         order.deadline_ns,
         order.need,
         order.stop_price,

@@ -102,7 +102,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
 
     `quantity`, `filled` and `price` are at the instrument's scales; `quote_amount`, `filled_quote` in quote
     asset units; `hold`, `hold_left` in units of `hold_asset` (quote for buys, base for sells); `fee` in units
-    of the asset received. Times are nanoseconds since the epoch. `sequence` is the journal sequence of the
+    of the asset received. Times are nanoseconds since the epoch: `created_ns` is when the gateway received it,
+    `reserved_ns` when its money was held. `sequence` is the journal sequence of the
     last change, `steps` counts them from the book's first word on. `cancel_command_id` is the command that canceled it.
     A conditional order has a `stop_price`, and `triggered_ns` 0 while it waits. The orders of a list share a `list_id`,
     the order id of its first, and one hold, which lies with the first until another needs it. `replaces` is the id of
@@ -147,6 +148,7 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     amended_by: str = ""
     need: int = 0
     only_if_open: bool = False
+    reserved_ns: int = 0
 
     @property
     def is_open(self) -> bool:

@@ -72,10 +72,34 @@ async def test_each_step_of_an_order_says_how_long_it_took(api: Api) -> None:
     placed = await api.sell("3", "59999.90")
     await api.delete(f"/orders/{placed['id']}")
     order = await api.get(f"/orders/{placed['id']}", include_history=True)
-    at_us = order["ts_create"] * 1_000
+    at_us = order["ts_create"] * 1_000 + order["reserved_us"]
     for number in range(order["history_count"]):
         step = order["history"][str(number)]
         at_us += step["took_us"]
         # The order's time is told in milliseconds, rounded down.
         assert at_us // 1_000 <= step["ts"] <= at_us // 1_000 + 2 + number
+    assert order["reserved_us"] > 0
     assert order["history"]["0"]["took_us"] > 0
+
+
+@with_exchange()
+async def test_an_administrator_reads_and_cancels_the_orders_of_any_account_and_nobody_else_does(api: Api) -> None:
+    other = await api.second_account()
+    order, number = await other.buy("0.01", "50000.00"), (await other.get("/account"))["account"]
+    await other.place(amount="0.001")
+    read = [
+        f"/orders/{order['id']}",
+        "/orders",
+        "/orders?status=open",
+        "/trades",
+        *(f"/overview/{name}" for name in ("orders", "trades", "capital", "assets")),
+    ]
+    for path in read:
+        named = f"{path}{'&' if '?' in path else '?'}account={number}"
+        assert await api.admin.get(named) == await other.get(path) == await other.get(named), path
+        assert (await api.get(named, 403))["error"], path
+        assert (await api.admin.get(named.replace(f"account={number}", "account=99"), 404))["error"], path
+    await api.post(f"/orders/{order['id']}/cancel?account={number}", {}, 403)
+    canceled = await api.admin.post(f"/orders/{order['id']}/cancel?account={number}", {})
+    assert canceled["canceled_order"]["status"] == "canceled"
+    assert canceled["freed"] == {"BTC": "0.00000000", "USDT": "500.00000000"}
