@@ -120,6 +120,15 @@ class HistoryDesk:
         order = await self._ask(self._history.order(order_id))
         return order if order is not None and order.account == caller.account else None
 
+    async def order_named(self, caller: Caller, symbol: str, client_order_id: str) -> Order | None:
+        """Return the account's last order of a symbol with a client order id, or None.
+
+        There is no index of them: it looks back over as many orders as `Past.before` does, and no further.
+        """
+        past = await self.past_orders(caller, symbol)
+        found = await past.before(past.count, 1, lambda order: order.client_order_id == client_order_id)
+        return found[0] if found else None
+
     async def steps(self, caller: Caller, orders: Sequence[Order]) -> list[list[OrderStep]]:
         """Return the history of each of these orders, which must be the caller's."""
         await self._catch_up(caller)

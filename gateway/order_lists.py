@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from gateway.auth import Caller
-from gateway.failures import CommandRefused
+from gateway.failures import CommandRefused, NotAvailable
 from gateway.history_desk import HistoryDesk
 from gateway.order_desk import OrderDesk
 from mockexchange.ledger.reservations import SHARD_BASE
@@ -123,6 +124,24 @@ class OrderLists:
             if refusal.reason is not RejectReason.UNKNOWN_ORDER or order_id % SHARD_BASE != caller.shard:
                 raise
             order = await self._history.order(caller, order_id)
+            if order is None:
+                raise
+            return order
+
+    async def find_named(self, caller: Caller, symbol: str, client_order_id: str) -> Order:
+        """Return the last order of a symbol with a client order id, among the last 20,000. Raises Failure.
+
+        What the shard does not know of is unknown also while the read model is away: who asks whether an order has come
+        must not have to wait for that.
+        """
+        try:
+            return await self._orders.order(caller, 0, client_order_id)
+        except CommandRefused as refusal:
+            if refusal.reason is not RejectReason.UNKNOWN_ORDER:
+                raise
+            order = None
+            with suppress(NotAvailable):
+                order = await self._history.order_named(caller, symbol, client_order_id)
             if order is None:
                 raise
             return order

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from gateway.auth import Permission
-from gateway.binance.operation import Inquiry, Operation, Security
+from gateway.binance.operation import Inquiry, Operation, Security, Weigh, names
 from gateway.binance.order_views import ZERO, Json
 from gateway.binance.parameters import Parameters
 from gateway.binance.symbols import NS_PER_MS, amount_text, find_instrument, name_of
@@ -32,7 +32,7 @@ async def _account(inquiry: Inquiry) -> Json:
         "brokered": False,
         "requireSelfTradePrevention": False,
         "preventSor": False,
-        "updateTime": parts.clock.now_ns() // NS_PER_MS,
+        "updateTime": answer.changed_ns // NS_PER_MS,
         "accountType": "SPOT",
         "balances": await _balances(inquiry, {each.asset: (each.free, each.held) for each in answer.balances}),
         "permissions": ["SPOT"],
@@ -102,15 +102,38 @@ async def _nothing_of_symbol(inquiry: Inquiry) -> Sequence[Any]:
     return []
 
 
+async def _filters(inquiry: Inquiry) -> Json:
+    """Show what limits this account beside what all symbols have: nothing does."""
+    await find_instrument(inquiry.gateway, inquiry.parameters.text("symbol"))
+    return {"exchangeFilters": [], "symbolFilters": [], "assetFilters": []}
+
+
 def _prevented_weight(parameters: Parameters) -> int:
     return 2 if "preventedMatchId" in parameters else 20
 
 
+def _of_symbol(
+    path: str, name: str, weight: int | Weigh, handle: Callable[[Inquiry], Awaitable[Any]], takes: str
+) -> Operation:
+    return Operation("GET", f"/api/v3/{path}", name, Security.READ, weight, handle, takes=names(f"symbol {takes}"))
+
+
 OPERATIONS: Final = [
-    Operation("GET", "/api/v3/account", "account.status", Security.READ, 20, _account),
-    Operation("GET", "/api/v3/account/commission", "account.commission", Security.READ, 20, _commission),
-    Operation(
-        "GET", "/api/v3/myPreventedMatches", "myPreventedMatches", Security.READ, _prevented_weight, _nothing_of_symbol
+    Operation("GET", "/api/v3/account", "account.status", Security.READ, 20, _account, takes=names("omitZeroBalances")),
+    _of_symbol("account/commission", "account.commission", 20, _commission, ""),
+    _of_symbol("myFilters", "myFilters", 40, _filters, ""),
+    _of_symbol(
+        "myPreventedMatches",
+        "myPreventedMatches",
+        _prevented_weight,
+        _nothing_of_symbol,
+        "preventedMatchId orderId fromPreventedMatchId limit",
     ),
-    Operation("GET", "/api/v3/myAllocations", "myAllocations", Security.READ, 20, _nothing_of_symbol),
+    _of_symbol(
+        "myAllocations",
+        "myAllocations",
+        20,
+        _nothing_of_symbol,
+        "startTime endTime fromAllocationId limit orderId",
+    ),
 ]

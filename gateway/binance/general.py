@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, Final
 
@@ -9,11 +10,12 @@ import msgspec
 
 from gateway.binance.errors import BinanceError
 from gateway.binance.limits import rules_of
-from gateway.binance.operation import Inquiry, Operation, Security
+from gateway.binance.operation import Inquiry, Operation, Security, names
 from gateway.binance.order_requests import DEFAULT_PREVENTION
 from gateway.binance.parameters import Parameters, not_valid
 from gateway.binance.symbols import (
     NS_PER_MS,
+    TRADING,
     amount_text,
     find_instrument,
     instruments_of,
@@ -21,13 +23,13 @@ from gateway.binance.symbols import (
     price_text,
     quantity_text,
     quote_text,
+    wants_trading,
 )
 from mockexchange.instruments import Instrument
 from mockexchange.money import MAX_AMOUNT, RATE_SCALE
 
 SPOT: Final = "SPOT"
-TRADING: Final = "TRADING"
-STATUSES: Final = {name: name for name in (TRADING, "HALT", "BREAK")}
+_PERMISSION: Final = re.compile(r"SPOT|MARGIN|LEVERAGED|TRD_GRP_[0-9]{3}")
 
 ORDER_TYPES: Final = [
     "LIMIT",
@@ -55,42 +57,43 @@ async def _time(inquiry: Inquiry) -> dict[str, Any]:
 async def _exchange_info(inquiry: Inquiry) -> dict[str, Any]:
     gateway = inquiry.gateway
     instruments = await _asked_for(inquiry)
+    has_sets, most = inquiry.parameters.flag("showPermissionSets", True), gateway.parts.max_open_orders
     return {
         "timezone": "UTC",
         "serverTime": gateway.parts.clock.now_ns() // NS_PER_MS,
         "rateLimits": rules_of(gateway.limiter),
         "exchangeFilters": [],
-        "symbols": [symbol_object(instrument, gateway.parts.max_open_orders) for instrument in instruments],
+        "symbols": [symbol_object(instrument, most, has_sets) for instrument in instruments],
     }
 
 
 async def _asked_for(inquiry: Inquiry) -> list[Instrument]:
     """Return the instruments that `exchangeInfo` is asked about."""
     parameters = inquiry.parameters
-    names = parameters.symbols()
+    wanted = parameters.symbols()
     is_filtered = "permissions" in parameters or "symbolStatus" in parameters
-    if names and is_filtered:
+    if wanted and is_filtered:
         raise BinanceError(-1128, "Combination of optional parameters invalid.")
-    if names:
-        return [await find_instrument(inquiry.gateway, name) for name in names]
+    if wanted:
+        return [await find_instrument(inquiry.gateway, name) for name in wanted]
     has_spot = SPOT in _permissions(parameters)
-    is_trading = parameters.choice("symbolStatus", STATUSES, TRADING) == TRADING
-    return instruments_of(inquiry.gateway) if has_spot and is_trading else []
+    return instruments_of(inquiry.gateway) if wants_trading(parameters) and has_spot else []
 
 
 def _permissions(parameters: Parameters) -> list[str]:
     text = parameters.text("permissions", SPOT)
-    if not text.startswith("["):
-        return [text]
     try:
-        return msgspec.json.decode(text, type=list[str])
+        wanted = msgspec.json.decode(text, type=list[str]) if text.startswith("[") else [text]
     except msgspec.DecodeError as error:
         raise not_valid("permissions") from error
+    if not all(map(_PERMISSION.fullmatch, wanted)):
+        raise not_valid("permissions")
+    return wanted
 
 
 # One page shows all symbols, and each only changes when it is listed anew.
 @lru_cache(maxsize=4_096)
-def symbol_object(instrument: Instrument, max_open_orders: int) -> msgspec.Raw:
+def symbol_object(instrument: Instrument, max_open_orders: int, has_permission_sets: bool) -> msgspec.Raw:
     """Return a symbol as `exchangeInfo` lists it, encoded."""
     return msgspec.Raw(
         msgspec.json.encode(
@@ -118,7 +121,7 @@ def symbol_object(instrument: Instrument, max_open_orders: int) -> msgspec.Raw:
                 "isMarginTradingAllowed": False,
                 "filters": filters_of(instrument, max_open_orders),
                 "permissions": [SPOT],
-                "permissionSets": [[SPOT]],
+                "permissionSets": [[SPOT]] if has_permission_sets else [],
                 "defaultSelfTradePreventionMode": DEFAULT_PREVENTION.name,
                 "allowedSelfTradePreventionModes": PREVENTION_MODES,
             }
@@ -178,8 +181,10 @@ def _up(quantity: int, step: int) -> int:
     return -(-quantity // step) * step
 
 
+_INFO: Final = names("symbol symbols permissions showPermissionSets symbolStatus")
+
 OPERATIONS: Final = [
     Operation("GET", "/api/v3/ping", "ping", Security.NONE, 1, _ping),
     Operation("GET", "/api/v3/time", "time", Security.NONE, 1, _time),
-    Operation("GET", "/api/v3/exchangeInfo", "exchangeInfo", Security.NONE, 20, _exchange_info),
+    Operation("GET", "/api/v3/exchangeInfo", "exchangeInfo", Security.NONE, 20, _exchange_info, takes=_INFO),
 ]

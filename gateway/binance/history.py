@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from gateway.binance.errors import BinanceError
-from gateway.binance.operation import Inquiry, Operation, Security
+from gateway.binance.operation import Inquiry, Operation, Security, names
 from gateway.binance.order_lists import group_by_list
 from gateway.binance.order_views import Json, is_refused, list_object, order_object, trade_object
 from gateway.binance.parameters import Parameters
@@ -167,8 +167,12 @@ def _trades_weight(parameters: Parameters) -> int:
     return 5 if "orderId" in parameters else 20
 
 
+_ORDERS: Final = names("symbol orderId startTime endTime limit")
+_LISTS: Final = names("fromId startTime endTime limit")
+_TRADES: Final = names("symbol orderId startTime endTime fromId limit")
+
 OPERATIONS: Final = [
-    Operation("GET", "/api/v3/allOrders", "allOrders", Security.READ, 20, _all_orders),
-    Operation("GET", "/api/v3/allOrderList", "allOrderLists", Security.READ, 20, _all_lists),
-    Operation("GET", "/api/v3/myTrades", "myTrades", Security.READ, _trades_weight, _my_trades),
+    Operation("GET", "/api/v3/allOrders", "allOrders", Security.READ, 20, _all_orders, takes=_ORDERS),
+    Operation("GET", "/api/v3/allOrderList", "allOrderLists", Security.READ, 20, _all_lists, takes=_LISTS),
+    Operation("GET", "/api/v3/myTrades", "myTrades", Security.READ, _trades_weight, _my_trades, takes=_TRADES),
 ]

@@ -24,8 +24,17 @@ _HEADERS: Final = {
 
 
 async def count_request(gateway: Gateway, address: str, operation: Operation, parameters: Parameters) -> list[Used]:
-    """Count a request of an address; return what it has used up. Raises BinanceError."""
-    weight = operation.weight if isinstance(operation.weight, int) else operation.weight(parameters)
+    """Count a request of an address; return what it has used up. Raises BinanceError, also where it is none."""
+    try:
+        weight = operation.weigh(parameters)
+    except BinanceError:
+        # What cannot be answered counts as well, else there would be no bound on it.
+        await _count(gateway, address, 1)
+        raise
+    return await _count(gateway, address, weight)
+
+
+async def _count(gateway: Gateway, address: str, weight: int) -> list[Used]:
     try:
         return await gateway.limiter.count_request(address, weight)
     except LimitExceeded as exceeded:

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from gateway.auth import Caller
 from gateway.binance.errors import BinanceError
-from gateway.binance.operation import Inquiry, Operation, Security
+from gateway.binance.operation import Inquiry, Operation, Security, names
 from gateway.failures import NotAvailable
 from gateway.gateway import Gateway
 from gateway.listen_keys import LIFE_S, mint
@@ -75,8 +75,10 @@ async def _ask(question: Awaitable[T]) -> T:
 
 PATH: Final = "/api/v3/userDataStream"
 
+_TOKEN: Final = names("listenKey")
+
 OPERATIONS: Final = [
     Operation("POST", PATH, "userDataStream.start", Security.KEY, WEIGHT, _open),
-    Operation("PUT", PATH, "userDataStream.ping", Security.KEY, WEIGHT, _extend),
-    Operation("DELETE", PATH, "userDataStream.stop", Security.KEY, WEIGHT, _close),
+    Operation("PUT", PATH, "userDataStream.ping", Security.KEY, WEIGHT, _extend, takes=_TOKEN),
+    Operation("DELETE", PATH, "userDataStream.stop", Security.KEY, WEIGHT, _close, takes=_TOKEN),
 ]

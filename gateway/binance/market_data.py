@@ -7,11 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from gateway.binance.errors import BinanceError
-from gateway.binance.operation import Inquiry, Operation, Security, Weigh
+from gateway.binance.operation import Inquiry, Operation, Security, Weigh, names
 from gateway.binance.parameters import Parameters, missing, not_valid
 from gateway.binance.symbols import (
     NS_PER_MS,
     ZERO,
+    check_status,
     find_instrument,
     instruments_of,
     name_of,
@@ -19,6 +20,7 @@ from gateway.binance.symbols import (
     price_text,
     quantity_text,
     quote_text,
+    wants_trading,
 )
 from gateway.candle_desk import MAX_CANDLES
 from mockexchange.candles import (
@@ -46,7 +48,7 @@ DEFAULT_DEPTH: Final = 100
 
 FULL: Final = "FULL"
 MINI: Final = "MINI"
-TYPES: Final = {FULL: FULL, MINI: MINI}
+TYPES: Final = frozenset({FULL, MINI})
 INTERVALS: Final = {str(interval): interval for interval in Interval}
 WINDOWS: Final = (
     {f"{minutes}m": minutes for minutes in range(1, 60)}
@@ -62,6 +64,7 @@ _ZONE: Final = re.compile(r"([+-]?)([0-9]{1,2})(?::([0-9]{2}))?")
 
 async def _depth(inquiry: Inquiry) -> dict[str, Any]:
     instrument = await _instrument(inquiry)
+    check_status(inquiry.parameters)
     limit = inquiry.parameters.limit(default=DEFAULT_DEPTH, most=MAX_DEPTH)
     book = await inquiry.gateway.floor.books.depth(instrument.symbol, limit)
     return {
@@ -208,20 +211,31 @@ def _one_or_many(show: Show, *, is_required: bool = False) -> Callable[[Inquiry]
     """Return a handler that answers an object for `symbol` and a list for `symbols`, or for all where it may."""
 
     async def handle(inquiry: Inquiry) -> Any:
-        names = inquiry.parameters.symbols()
-        if not names and is_required:
+        wanted = inquiry.parameters.symbols()
+        if not wanted and is_required:
             raise missing("symbol")
-        if is_required and len(names) > MAX_ROLLING:
+        if is_required and len(wanted) > MAX_ROLLING:
             raise not_valid("symbols")
-        instruments = [await find_instrument(inquiry.gateway, name) for name in names]
-        shown = await show(inquiry, instruments if names else instruments_of(inquiry.gateway))
+        if not wanted:
+            chosen = instruments_of(inquiry.gateway) if wants_trading(inquiry.parameters) else []
+            return await show(inquiry, chosen)
+        instruments = [await find_instrument(inquiry.gateway, name) for name in wanted]
+        check_status(inquiry.parameters)
+        shown = await show(inquiry, instruments)
         return shown[0] if "symbol" in inquiry.parameters else shown
 
     return handle
 
 
+def _kind(parameters: Parameters) -> str:
+    kind = parameters.text("type", FULL)
+    if kind not in TYPES:
+        raise not_valid("type")
+    return kind
+
+
 async def _show_days(inquiry: Inquiry, instruments: Instruments) -> list[dict[str, Any]]:
-    kind = inquiry.parameters.choice("type", TYPES, FULL)
+    kind = _kind(inquiry.parameters)
     statistics = await inquiry.gateway.candles.all_statistics(instruments)
     pairs = list(zip(instruments, statistics, strict=True))
     if kind == MINI:
@@ -231,14 +245,14 @@ async def _show_days(inquiry: Inquiry, instruments: Instruments) -> list[dict[st
 
 async def _show_rolling(inquiry: Inquiry, instruments: Instruments) -> list[dict[str, Any]]:
     parameters = inquiry.parameters
-    kind = parameters.choice("type", TYPES, FULL)
+    kind = _kind(parameters)
     minutes = parameters.choice("windowSize", WINDOWS, DAY_MINUTES)
     statistics = await inquiry.gateway.candles.all_rolling(instruments, minutes)
     return _windows(kind, instruments, statistics)
 
 
 async def _show_trading_days(inquiry: Inquiry, instruments: Instruments) -> list[dict[str, Any]]:
-    kind = inquiry.parameters.choice("type", TYPES, FULL)
+    kind = _kind(inquiry.parameters)
     offset_ms = zone_offset(inquiry.parameters)
     days = [await _trading_day(inquiry, instrument, offset_ms) for instrument in instruments]
     return _windows(kind, instruments, days)
@@ -366,23 +380,32 @@ def _rolling_weight(parameters: Parameters) -> int:
     return min(200, 4 * max(1, len(parameters.symbols())))
 
 
-def _public(path: str, name: str, weight: int | Weigh, handle: Callable[[Inquiry], Awaitable[Any]]) -> Operation:
-    return Operation("GET", f"/api/v3/{path}", name, Security.NONE, weight, handle)
+def _public(
+    path: str, name: str, weight: int | Weigh, handle: Callable[[Inquiry], Awaitable[Any]], takes: str
+) -> Operation:
+    return Operation("GET", f"/api/v3/{path}", name, Security.NONE, weight, handle, takes=names(takes))
 
+
+_days: Final = _one_or_many(_show_days)
+_trading_days: Final = _one_or_many(_show_trading_days, is_required=True)
+_prices: Final = _one_or_many(_show_prices)
+_best_prices: Final = _one_or_many(_show_best)
+_rolling: Final = _one_or_many(_show_rolling, is_required=True)
+
+_KLINES: Final = "symbol interval startTime endTime timeZone limit"
+_SYMBOLS: Final = "symbol symbols symbolStatus"
 
 OPERATIONS: Final = [
-    _public("depth", "depth", _depth_weight, _depth),
-    _public("trades", "trades.recent", 25, _trades),
-    _public("historicalTrades", "trades.historical", 25, _historical_trades),
-    _public("aggTrades", "trades.aggregate", 4, _aggregate_trades),
-    _public("klines", "klines", 2, _klines),
-    _public("uiKlines", "uiKlines", 2, _klines),
-    _public("avgPrice", "avgPrice", 2, _average_price),
-    _public("ticker/24hr", "ticker.24hr", _day_weight, _one_or_many(_show_days)),
-    _public(
-        "ticker/tradingDay", "ticker.tradingDay", _rolling_weight, _one_or_many(_show_trading_days, is_required=True)
-    ),
-    _public("ticker/price", "ticker.price", _ticker_weight, _one_or_many(_show_prices)),
-    _public("ticker/bookTicker", "ticker.book", _ticker_weight, _one_or_many(_show_best)),
-    _public("ticker", "ticker", _rolling_weight, _one_or_many(_show_rolling, is_required=True)),
+    _public("depth", "depth", _depth_weight, _depth, "symbol limit symbolStatus"),
+    _public("trades", "trades.recent", 25, _trades, "symbol limit"),
+    _public("historicalTrades", "trades.historical", 25, _historical_trades, "symbol limit fromId"),
+    _public("aggTrades", "trades.aggregate", 4, _aggregate_trades, "symbol fromId startTime endTime limit"),
+    _public("klines", "klines", 2, _klines, _KLINES),
+    _public("uiKlines", "uiKlines", 2, _klines, _KLINES),
+    _public("avgPrice", "avgPrice", 2, _average_price, "symbol"),
+    _public("ticker/24hr", "ticker.24hr", _day_weight, _days, f"{_SYMBOLS} type"),
+    _public("ticker/tradingDay", "ticker.tradingDay", _rolling_weight, _trading_days, f"{_SYMBOLS} type timeZone"),
+    _public("ticker/price", "ticker.price", _ticker_weight, _prices, _SYMBOLS),
+    _public("ticker/bookTicker", "ticker.book", _ticker_weight, _best_prices, _SYMBOLS),
+    _public("ticker", "ticker", _rolling_weight, _rolling, f"{_SYMBOLS} type windowSize"),
 ]

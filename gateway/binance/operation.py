@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from gateway.auth import Caller
@@ -42,6 +42,16 @@ class Inquiry:
 
 Weigh = Callable[["Parameters"], int]
 
+_EVERYWHERE: Final = frozenset({"apiKey", "timestamp", "recvWindow", "signature", "returnRateLimits"})
+
+
+def names(text: str) -> frozenset[str]:
+    """Return the names of parameters that a text lists, and of those that prove who asks."""
+    return _EVERYWHERE.union(text.split())
+
+
+NO_NAMES: Final = names("")
+
 
 @dataclass(frozen=True, slots=True)
 class Operation:
@@ -49,7 +59,8 @@ class Operation:
 
     `method` and `path` are those of REST, empty where there is none; `name` is the method of the WebSocket API, empty
     where there is none. `handle` returns what is to be encoded as JSON, and raises Failure. `weight` counts against the
-    request weight, `orders` against the order count of the account.
+    request weight, `orders` against the order count of the account. `takes` names the parameters that it may be given,
+    of use here or not; None: any may come.
     """
 
     method: str
@@ -59,3 +70,10 @@ class Operation:
     weight: int | Weigh
     handle: Callable[[Inquiry], Awaitable[Any]]
     orders: int = 0
+    takes: frozenset[str] | None = NO_NAMES
+
+    def weigh(self, parameters: Parameters) -> int:
+        """Return how much a request weighs. Raises BinanceError for a parameter that it does not take."""
+        if self.takes is not None:
+            parameters.check_names(self.takes, is_empty=self.takes is NO_NAMES)
+        return self.weight if isinstance(self.weight, int) else self.weight(parameters)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from gateway.binance.errors import UNKNOWN_ORDER_SENT, BinanceError, refusal
-from gateway.binance.operation import Inquiry, Operation, Security
+from gateway.binance.operation import Inquiry, Operation, Security, names
 from gateway.binance.order_requests import (
     KINDS,
     RESPONSES,
@@ -25,6 +25,7 @@ from gateway.binance.order_requests import (
 from gateway.binance.order_views import LIMIT_MAKER, Json, canceled_list, list_object
 from gateway.binance.orders import show_placed
 from gateway.binance.parameters import Parameters, missing
+from gateway.binance.strategies import mark
 from gateway.binance.symbols import find_instrument, quantity_units
 from gateway.failures import CommandRefused, Failure
 from gateway.new_orders import NewOrder
@@ -47,19 +48,46 @@ class LegNames(NamedTuple):
     time_in_force: str
     iceberg: str
     trailing: str
+    strategy_id: str
+    strategy_type: str
 
     @classmethod
     def of_prefix(cls, prefix: str) -> LegNames:
         """Return the names that begin with a prefix."""
-        ends = ("ClientOrderId", "Price", "StopPrice", "TimeInForce", "IcebergQty", "TrailingDelta")
+        ends = (
+            "ClientOrderId",
+            "Price",
+            "StopPrice",
+            "TimeInForce",
+            "IcebergQty",
+            "TrailingDelta",
+            "StrategyId",
+            "StrategyType",
+        )
         return cls._make(f"{prefix}{end}" for end in ends)
 
 
 ABOVE: Final = LegNames.of_prefix("above")
 BELOW: Final = LegNames.of_prefix("below")
-LIMIT: Final = LegNames("limitClientOrderId", "price", "", "", "limitIcebergQty", "trailingDelta")
+LIMIT: Final = LegNames(
+    "limitClientOrderId",
+    "price",
+    "",
+    "",
+    "limitIcebergQty",
+    "trailingDelta",
+    "limitStrategyId",
+    "limitStrategyType",
+)
 STOP: Final = LegNames(
-    "stopClientOrderId", "stopLimitPrice", "stopPrice", "stopLimitTimeInForce", "stopIcebergQty", "trailingDelta"
+    "stopClientOrderId",
+    "stopLimitPrice",
+    "stopPrice",
+    "stopLimitTimeInForce",
+    "stopIcebergQty",
+    "trailingDelta",
+    "stopStrategyId",
+    "stopStrategyType",
 )
 
 
@@ -88,20 +116,20 @@ async def _place_old_oco(inquiry: Inquiry) -> Json:
     return await _place_legs(inquiry, (stop, limit), list_id)
 
 
-def _read_leg(inquiry: Inquiry, instrument: Instrument, side: Side, kind: Kind, names: LegNames) -> NewOrder:
+def _read_leg(inquiry: Inquiry, instrument: Instrument, side: Side, kind: Kind, leg: LegNames) -> NewOrder:
     parameters = inquiry.parameters
-    refuse_unsupported(parameters, names.iceberg, names.trailing)
+    refuse_unsupported(parameters, leg.iceberg, leg.trailing)
     return NewOrder(
         symbol=instrument.symbol,
         side=side,
         order_type=kind.order_type,
-        time_in_force=read_time_in_force(parameters, names.time_in_force, kind),
+        time_in_force=read_time_in_force(parameters, leg.time_in_force, kind),
         is_post_only=kind.is_post_only,
         amount=_read_quantity(parameters, instrument),
-        limit_price=read_price(parameters, names.price, instrument, is_needed=kind.order_type.has_limit),
-        client_order_id=client_id(parameters, names.client_id),
-        command_id=inquiry.gateway.floor.mint(),
-        stop_price=read_price(parameters, names.stop_price, instrument, is_needed=kind.order_type.is_conditional),
+        limit_price=read_price(parameters, leg.price, instrument, is_needed=kind.order_type.has_limit),
+        client_order_id=client_id(parameters, leg.client_id),
+        command_id=mark(inquiry.gateway.floor.mint(), parameters, leg.strategy_id, leg.strategy_type),
+        stop_price=read_price(parameters, leg.stop_price, instrument, is_needed=kind.order_type.is_conditional),
         prevention=read_prevention(parameters),
     )
 
@@ -197,10 +225,16 @@ def group_by_list(orders: Iterable[Order]) -> list[list[Order]]:
     return list(lists.values())
 
 
+_COMMON: Final = "symbol side quantity listClientOrderId newOrderRespType selfTradePreventionMode"
+_OCO: Final = names(f"{_COMMON} aboveType belowType {' '.join(ABOVE + BELOW)}")
+_OLD_OCO: Final = names(f"{_COMMON} {' '.join(LIMIT + STOP)}")
+_ONE: Final = names("orderListId origClientOrderId")
+_CANCELED: Final = names("symbol orderListId listClientOrderId newClientOrderId")
+
 OPERATIONS: Final = [
-    Operation("POST", "/api/v3/orderList/oco", "orderList.place.oco", Security.TRADE, 1, _place_oco, orders=2),
-    Operation("POST", "/api/v3/order/oco", "orderList.place", Security.TRADE, 1, _place_old_oco, orders=2),
-    Operation("GET", "/api/v3/orderList", "orderList.status", Security.READ, 4, _query),
-    Operation("DELETE", "/api/v3/orderList", "orderList.cancel", Security.TRADE, 1, _cancel),
+    Operation("POST", "/api/v3/orderList/oco", "orderList.place.oco", Security.TRADE, 1, _place_oco, 2, _OCO),
+    Operation("POST", "/api/v3/order/oco", "orderList.place", Security.TRADE, 1, _place_old_oco, 2, _OLD_OCO),
+    Operation("GET", "/api/v3/orderList", "orderList.status", Security.READ, 4, _query, takes=_ONE),
+    Operation("DELETE", "/api/v3/orderList", "orderList.cancel", Security.TRADE, 1, _cancel, takes=_CANCELED),
     Operation("GET", "/api/v3/openOrderList", "openOrderLists.status", Security.READ, 6, _open_lists),
 ]

@@ -13,6 +13,7 @@ from gateway.binance.errors import BinanceError
 from gateway.binance.operation import Inquiry
 from gateway.binance.order_views import LIMIT_MAKER, PREVENTION_MODES
 from gateway.binance.parameters import Parameters, illegal, missing, not_needed
+from gateway.binance.strategies import mark
 from gateway.binance.symbols import find_instrument, price_units, quantity_units, quote_units
 from gateway.new_orders import NewOrder
 from mockexchange.instruments import Instrument
@@ -20,6 +21,12 @@ from mockexchange.messages.orders import OrderType, SelfTradePrevention, Side, T
 
 SIDES: Final = {"BUY": Side.BUY, "SELL": Side.SELL}
 TIMES_IN_FORCE: Final = {"GTC": TimeInForce.GTC, "IOC": TimeInForce.IOC, "FOK": TimeInForce.FOK}
+
+NEW_ORDER: Final = (
+    "symbol side type timeInForce quantity quoteOrderQty price newClientOrderId strategyId strategyType stopPrice "
+    "trailingDelta icebergQty newOrderRespType selfTradePreventionMode pegPriceType pegOffsetValue pegOffsetType"
+)
+"""Names of what a new order may be given."""
 
 DEFAULT_PREVENTION: Final = SelfTradePrevention.EXPIRE_MAKER
 
@@ -92,7 +99,7 @@ async def read_order(inquiry: Inquiry) -> Asked:
         read_price(parameters, "price", instrument, is_needed=kind.order_type.has_limit),
         _read_quote_amount(parameters, instrument, kind),
         client_id(parameters, "newClientOrderId"),
-        inquiry.gateway.floor.mint(),
+        mark(inquiry.gateway.floor.mint(), parameters),
         read_price(parameters, "stopPrice", instrument, is_needed=kind.order_type.is_conditional),
         read_prevention(parameters),
     )

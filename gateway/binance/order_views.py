@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
+from gateway.binance.strategies import strategy_of
 from gateway.binance.symbols import NS_PER_MS, amount_text, name_of
 from mockexchange.instruments import Instrument
 from mockexchange.messages.orders import (
@@ -158,6 +159,7 @@ def _terms(order: Order, instrument: Instrument, client_order_id: str) -> Json:
         "type": type_of(order.order_type, order.is_post_only),
         "side": SIDES[order.side],
         "selfTradePreventionMode": PREVENTIONS[order.prevention],
+        **strategy_of(order.command_id),
     }
 
 

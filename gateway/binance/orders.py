@@ -7,8 +7,8 @@ from typing import Final
 
 from gateway.binance.account import commission_for_order
 from gateway.binance.errors import UNKNOWN_ORDER_SENT, BinanceError, describe, refusal
-from gateway.binance.operation import Inquiry, Operation, Security
-from gateway.binance.order_requests import Response, client_id, either, read_order
+from gateway.binance.operation import Inquiry, Operation, Security, names
+from gateway.binance.order_requests import NEW_ORDER, Response, client_id, either, read_order
 from gateway.binance.order_views import (
     Json,
     amended_object,
@@ -69,15 +69,20 @@ def _test_weight(parameters: Parameters) -> int:
 # --- finding ---
 
 
-async def find_order(inquiry: Inquiry, instrument: Instrument, id_name: str, client_id_name: str) -> Order:
-    """Return the order that the parameters name, open or not; each name that is sent must fit. Raises Failure."""
+async def find_order(
+    inquiry: Inquiry, instrument: Instrument, id_name: str, client_id_name: str, *, is_for_reading: bool = False
+) -> Order:
+    """Return the order that the parameters name, open or not; each name that is sent must fit. Raises Failure.
+
+    By its client id alone one that its shard has forgotten is found for reading only: nothing can be done to it.
+    """
     parameters = inquiry.parameters
     order_id = parameters.optional_integer(id_name)
     client_order_id = parameters.optional_text(client_id_name)
     if order_id is None and client_order_id is None:
         raise either(client_id_name, id_name)
     if order_id is None:
-        order = await inquiry.gateway.orders.order(inquiry.account, 0, client_order_id or "")
+        order = await _find_named(inquiry, instrument.symbol, client_order_id or "", is_for_reading)
     elif order_id == 0:
         raise refusal(RejectReason.UNKNOWN_ORDER)
     else:
@@ -87,9 +92,17 @@ async def find_order(inquiry: Inquiry, instrument: Instrument, id_name: str, cli
     return order
 
 
+async def _find_named(inquiry: Inquiry, symbol: str, client_order_id: str, is_for_reading: bool) -> Order:
+    gateway, caller = inquiry.gateway, inquiry.account
+    if is_for_reading:
+        return await gateway.lists.find_named(caller, symbol, client_order_id)
+    return await gateway.orders.order(caller, 0, client_order_id)
+
+
 async def _query(inquiry: Inquiry) -> Json:
     instrument = await find_instrument(inquiry.gateway, inquiry.parameters.text("symbol"))
-    return order_object(await find_order(inquiry, instrument, "orderId", "origClientOrderId"), instrument)
+    order = await find_order(inquiry, instrument, "orderId", "origClientOrderId", is_for_reading=True)
+    return order_object(order, instrument)
 
 
 async def _open_orders(inquiry: Inquiry) -> Sequence[Json]:
@@ -191,13 +204,25 @@ def _open_weight(parameters: Parameters) -> int:
     return 6 if "symbol" in parameters else 80
 
 
+_PATH: Final = "/api/v3/order"
+_OPEN: Final = "/api/v3/openOrders"
+
+_TESTED: Final = names(f"{NEW_ORDER} computeCommissionRates")
+_ONE: Final = names("symbol orderId origClientOrderId")
+_CANCELED: Final = names("symbol orderId origClientOrderId newClientOrderId cancelRestrictions")
+_AMENDED: Final = names("symbol orderId origClientOrderId newClientOrderId newQty")
+_AMENDMENTS: Final = names("symbol orderId fromExecutionId limit")
+_SYMBOL: Final = names("symbol")
+
 OPERATIONS: Final = [
-    Operation("POST", "/api/v3/order", "order.place", Security.TRADE, 1, _place, orders=1),
-    Operation("POST", "/api/v3/order/test", "order.test", Security.TRADE, _test_weight, _test),
-    Operation("GET", "/api/v3/order", "order.status", Security.READ, 4, _query),
-    Operation("DELETE", "/api/v3/order", "order.cancel", Security.TRADE, 1, _cancel),
-    Operation("PUT", "/api/v3/order/amend/keepPriority", "order.amend.keepPriority", Security.TRADE, 4, _amend),
-    Operation("GET", "/api/v3/order/amendments", "order.amendments", Security.READ, 4, _amendments),
-    Operation("GET", "/api/v3/openOrders", "openOrders.status", Security.READ, _open_weight, _open_orders),
-    Operation("DELETE", "/api/v3/openOrders", "openOrders.cancelAll", Security.TRADE, 1, _cancel_all),
+    Operation("POST", _PATH, "order.place", Security.TRADE, 1, _place, 1, names(NEW_ORDER)),
+    Operation("POST", f"{_PATH}/test", "order.test", Security.TRADE, _test_weight, _test, takes=_TESTED),
+    Operation("GET", _PATH, "order.status", Security.READ, 4, _query, takes=_ONE),
+    Operation("DELETE", _PATH, "order.cancel", Security.TRADE, 1, _cancel, takes=_CANCELED),
+    Operation(
+        "PUT", f"{_PATH}/amend/keepPriority", "order.amend.keepPriority", Security.TRADE, 4, _amend, takes=_AMENDED
+    ),
+    Operation("GET", f"{_PATH}/amendments", "order.amendments", Security.READ, 4, _amendments, takes=_AMENDMENTS),
+    Operation("GET", _OPEN, "openOrders.status", Security.READ, _open_weight, _open_orders, takes=_SYMBOL),
+    Operation("DELETE", _OPEN, "openOrders.cancelAll", Security.TRADE, 1, _cancel_all, takes=_SYMBOL),
 ]

@@ -56,6 +56,18 @@ class Parameters:
         """Say whether a parameter was sent, be it empty."""
         return name in self._values
 
+    def check_names(self, known: frozenset[str], *, is_empty: bool) -> None:
+        """Raise BinanceError where something was sent that nobody reads; `is_empty`: nothing is known that matters."""
+        unread = len(self._values.keys() - known)
+        if not unread:
+            return
+        sent = len(self._values)
+        if is_empty:
+            raise BinanceError(-1101, f"Too many parameters; expected '{sent - unread}' and received '{sent}'.")
+        raise BinanceError(
+            -1104, f"Not all sent parameters were read; read '{sent - unread}' parameter(s) but was sent '{sent}'."
+        )
+
     def items(self) -> Iterable[tuple[str, str]]:
         """Return all names and texts."""
         return self._values.items()

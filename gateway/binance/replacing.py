@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from gateway.binance.errors import UNKNOWN_ORDER_SENT, BinanceError, describe
-from gateway.binance.operation import Inquiry, Operation, Security
-from gateway.binance.order_requests import Asked, client_id, read_order
+from gateway.binance.operation import Inquiry, Operation, Security, names
+from gateway.binance.order_requests import NEW_ORDER, Asked, client_id, read_order
 from gateway.binance.order_views import Json, canceled_object
 from gateway.binance.orders import order_to_cancel, show_placed, unknown_to_cancel
 from gateway.failures import CommandRefused, Failure
@@ -18,6 +18,7 @@ FAILED: Final = 400
 PARTIALLY_FAILED: Final = 409
 
 _MODES: Final = {"STOP_ON_FAILURE": True, "ALLOW_FAILURE": False}
+_LIMIT_MODES: Final = dict.fromkeys(("DO_NOTHING", "CANCEL_ONLY"))
 _NOT_THERE: Final = frozenset({RejectReason.UNKNOWN_ORDER, RejectReason.ORDER_NOT_OPEN, RejectReason.NOT_REPLACED})
 _GONE: Final = (-2011, UNKNOWN_ORDER_SENT)
 
@@ -45,6 +46,7 @@ def failed(failure: Failure) -> Half:
 
 async def _replace(inquiry: Inquiry) -> Json:
     only_if_open = inquiry.parameters.choice("cancelReplaceMode", _MODES)
+    inquiry.parameters.choice("orderRateLimitExceededMode", _LIMIT_MODES, None)
     cancel_id = client_id(inquiry.parameters, "cancelNewClientOrderId")
     asked = await read_order(inquiry)
     desk, caller = inquiry.gateway.orders, inquiry.account
@@ -58,7 +60,8 @@ async def _replace(inquiry: Inquiry) -> Json:
         return _show(await desk.replace(caller, asked.new, old.order_id, only_if_open=only_if_open), asked, cancel_id)
     except CommandRefused as refused:
         if refused.reason not in _NOT_THERE:
-            raise
+            # The book has heard nothing of it, so the old order is as it was.
+            raise _failure(refused, NOT_ATTEMPTED, failed(refused), FAILED) from refused
         return await _place_alone(inquiry, asked, refused, only_if_open=only_if_open)
 
 
@@ -118,6 +121,11 @@ def _both(cancel: Half, new: Half) -> Json:
     }
 
 
+_TAKES: Final = names(
+    f"{NEW_ORDER} cancelReplaceMode cancelNewClientOrderId cancelOrigClientOrderId cancelOrderId cancelRestrictions "
+    "orderRateLimitExceededMode"
+)
+
 OPERATIONS: Final = [
-    Operation("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", Security.TRADE, 1, _replace, orders=1)
+    Operation("POST", "/api/v3/order/cancelReplace", "order.cancelReplace", Security.TRADE, 1, _replace, 1, _TAKES)
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 from gateway.binance.operation import Inquiry, Operation, Security
@@ -125,15 +125,20 @@ async def _no_symbols(inquiry: Inquiry) -> dict[str, Any]:
     }
 
 
+def _shim(path: str, security: Security, weight: int, handle: Callable[[Inquiry], Awaitable[Any]]) -> Operation:
+    """Return what is answered to whatever it is asked with: clients only want to find it there."""
+    return Operation("GET", path, "", security, weight, handle, takes=None)
+
+
 OPERATIONS: Final = [
-    Operation("GET", "/sapi/v1/capital/config/getall", "", Security.READ, 10, _coins),
-    Operation("GET", "/sapi/v1/capital/deposit/hisrec", "", Security.READ, 1, _none),
-    Operation("GET", "/sapi/v1/capital/withdraw/history", "", Security.READ, 1, _none),
-    Operation("GET", "/sapi/v1/asset/tradeFee", "", Security.READ, 1, _trade_fees),
-    Operation("GET", "/sapi/v1/account/apiRestrictions", "", Security.READ, 1, _restrictions),
-    Operation("GET", "/sapi/v1/margin/allPairs", "", Security.KEY, 1, _none),
-    Operation("GET", "/sapi/v1/margin/isolated/allPairs", "", Security.KEY, 1, _none),
-    Operation("GET", "/sapi/v1/system/status", "", Security.NONE, 1, _status),
-    Operation("GET", "/fapi/v1/exchangeInfo", "", Security.NONE, 1, _no_symbols),
-    Operation("GET", "/dapi/v1/exchangeInfo", "", Security.NONE, 1, _no_symbols),
+    _shim("/sapi/v1/capital/config/getall", Security.READ, 10, _coins),
+    _shim("/sapi/v1/capital/deposit/hisrec", Security.READ, 1, _none),
+    _shim("/sapi/v1/capital/withdraw/history", Security.READ, 1, _none),
+    _shim("/sapi/v1/asset/tradeFee", Security.READ, 1, _trade_fees),
+    _shim("/sapi/v1/account/apiRestrictions", Security.READ, 1, _restrictions),
+    _shim("/sapi/v1/margin/allPairs", Security.KEY, 1, _none),
+    _shim("/sapi/v1/margin/isolated/allPairs", Security.KEY, 1, _none),
+    _shim("/sapi/v1/system/status", Security.NONE, 1, _status),
+    _shim("/fapi/v1/exchangeInfo", Security.NONE, 1, _no_symbols),
+    _shim("/dapi/v1/exchangeInfo", Security.NONE, 1, _no_symbols),
 ]

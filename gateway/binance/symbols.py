@@ -6,7 +6,8 @@ from decimal import Decimal
 from functools import lru_cache
 from typing import Final
 
-from gateway.binance.errors import refusal
+from gateway.binance.errors import BinanceError, refusal
+from gateway.binance.parameters import Parameters
 from gateway.gateway import Gateway
 from mockexchange.instruments import Instrument
 from mockexchange.messages.refusals import RejectReason
@@ -19,6 +20,10 @@ PLACES: Final = 8
 NS_PER_MS: Final = 1_000_000
 
 ZERO: Final = f"0.{'0' * PLACES}"
+
+TRADING: Final = "TRADING"
+STATUSES: Final = {name: name for name in (TRADING, "HALT", "BREAK")}
+"""States that Binance has for symbols; here all are trading."""
 
 
 @lru_cache(maxsize=65_536)
@@ -43,6 +48,18 @@ def instruments_of(gateway: Gateway) -> list[Instrument]:
     """Return all instruments, by their names."""
     instruments = gateway.floor.registry.instruments
     return [instruments[symbol] for symbol in sorted(instruments)]
+
+
+def wants_trading(parameters: Parameters) -> bool:
+    """Say whether symbols are asked for that are trading. Raises BinanceError."""
+    return parameters.choice("symbolStatus", STATUSES, TRADING) == TRADING
+
+
+def check_status(parameters: Parameters) -> None:
+    """Raise BinanceError where the symbols that are asked for must not be trading."""
+    if not wants_trading(parameters):
+        # Binance's own -1220 is in no shared table.
+        raise BinanceError(-1130, "The symbol's status does not match the requested symbolStatus.")
 
 
 def _known(registry: Registry, name: str) -> Instrument | None:

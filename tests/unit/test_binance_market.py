@@ -46,6 +46,17 @@ async def test_exchange_info_tells_the_filters_that_hold(api: Api) -> None:
     assert [limit["limit"] for limit in info["rateLimits"]] == [6_000, 100, 200_000, 61_000]
 
 
+@with_exchange()
+async def test_symbols_are_asked_for_by_their_state(api: Api) -> None:
+    bot = BinanceApi(api)
+    for path in ("ticker/24hr", "ticker/price", "ticker/bookTicker"):
+        told = await bot.public(f"/api/v3/{path}", symbolStatus="TRADING")
+        assert [each["symbol"] for each in told] == ["BTCUSDT", "ETHUSDT", "GOLDUSDT"]
+        assert await bot.public(f"/api/v3/{path}", symbolStatus="HALT") == []
+    (without,) = (await bot.public("/api/v3/exchangeInfo", symbol="BTCUSDT", showPermissionSets="false"))["symbols"]
+    assert (without["permissions"], without["permissionSets"]) == (["SPOT"], [])
+
+
 def test_a_price_band_is_a_filter() -> None:
     instrument = Instrument("BTC", "USDT", 8, 8, 2, 5, band_down=200_000, band_up=5_000_000)
     band = next(item for item in filters_of(instrument, 200) if item["filterType"] == "PERCENT_PRICE_BY_SIDE")
@@ -141,6 +152,13 @@ async def test_tickers_show_the_best_of_both_sides(api: Api) -> None:
         ("ticker/24hr", {"symbols": '["NOPE"]'}, -1121),
         ("aggTrades", {"symbol": "BTCUSDT", "fromId": "1", "startTime": "1"}, -1128),
         ("exchangeInfo", {"symbol": "BTCUSDT", "permissions": "SPOT"}, -1128),
+        ("exchangeInfo", {"permissions": "FOO"}, -1130),
+        ("exchangeInfo", {"permissions": '["SPOT",'}, -1130),
+        ("exchangeInfo", {"showPermissionSets": "no"}, -1130),
+        ("depth", {"symbol": "BTCUSDT", "symbolStatus": "HALT"}, -1130),
+        ("ticker/price", {"symbols": '["BTCUSDT"]', "symbolStatus": "BREAK"}, -1130),
+        ("ticker", {"symbol": "BTCUSDT", "type": "LIMIT"}, -1130),
+        ("ticker/24hr", {"symbol": "BTCUSDT", "windowSize": "1d"}, -1104),
     ],
 )
 @with_exchange()

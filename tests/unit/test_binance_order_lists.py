@@ -36,7 +36,8 @@ LIST_KEYS = {
 @with_exchange()
 async def test_a_list_is_told_with_both_its_orders(api: Api) -> None:
     bot = BinanceApi(api)
-    told = await bot.post(OCO, **SELL, listClientOrderId="list", aboveClientOrderId="above", belowClientOrderId="below")
+    named = {"listClientOrderId": "list", "aboveClientOrderId": "above", "belowClientOrderId": "below"}
+    told = await bot.post(OCO, **SELL, **named, aboveStrategyId=1, belowStrategyType=1_000_001)
     assert set(told) == LIST_KEYS | {"orderReports"}
     assert (told["contingencyType"], told["listStatusType"], told["listOrderStatus"]) == (
         "OCO",
@@ -57,6 +58,7 @@ async def test_a_list_is_told_with_both_its_orders(api: Api) -> None:
         "50000.00000000",
     )
     assert "stopPrice" not in above
+    assert (above["strategyId"], below["strategyType"]) == (1, 1_000_001)
     assert below["workingTime"] == -1
     # One of both will trade, so they hold money once.
     account = await bot.get("/api/v3/account", omitZeroBalances="true")

@@ -69,6 +69,39 @@ async def refused(bot: BinanceApi, method: str, path: str, status: int = 400, /,
 
 
 @with_exchange()
+async def test_an_order_tells_the_strategy_that_it_was_given(api: Api) -> None:
+    bot, mine = BinanceApi(api), {"strategyId": 37, "strategyType": 1_000_000}
+    told = await bot.post(ORDER, **LIMIT, **mine, newOrderRespType="RESULT")
+    assert set(told) == PLACED | set(mine)
+    named = {"symbol": "BTCUSDT", "orderId": told["orderId"]}
+    for shown in (told, await bot.get(ORDER, **named), (await bot.get(OPEN))[0], await bot.delete(ORDER, **named)):
+        assert {name: shown[name] for name in mine} == mine
+    by_id = await bot.post(ORDER, **LIMIT, strategyId=0)
+    assert by_id["strategyId"] == 0
+    assert "strategyType" not in by_id
+    assert "strategyId" not in await bot.post(ORDER, **LIMIT, strategyType=2_000_000)
+    not_valid = (-1130, "Data sent for parameter 'strategyType' is not valid.")
+    assert await refused(bot, "POST", ORDER, **LIMIT, strategyType=999_999) == not_valid
+    assert (await refused(bot, "POST", ORDER, **LIMIT, strategyId="x"))[0] == -1100
+
+
+@with_exchange()
+async def test_what_an_order_cannot_be_given_is_refused_and_nothing_placed(api: Api) -> None:
+    bot = BinanceApi(api)
+    unread = "Not all sent parameters were read; read '8' parameter(s) but was sent '9'."
+    assert await refused(bot, "POST", ORDER, **LIMIT, timeInforce="GTC") == (-1104, unread)
+    assert (await refused(bot, "DELETE", OPEN, symbol="BTCUSDT", side="BUY"))[0] == -1104
+    assert await bot.get(OPEN) == []
+    assert (await bot.public("/api/v3/time", 400, now=1))[
+        "msg"
+    ] == "Too many parameters; expected '0' and received '1'."
+    assert (await bot.public("/api/v3/klines", 400, symbol="BTCUSDT", interval="1m", since=1))["code"] == -1104
+    # A clock that a client sends along harms nobody.
+    assert await bot.public("/api/v3/ping", timestamp=1, recvWindow=5_000) == {}
+    assert await bot.get("/sapi/v1/capital/deposit/hisrec", coin="USDT", anything="x") == []
+
+
+@with_exchange()
 async def test_a_market_buy_is_told_in_full_with_its_trades(api: Api) -> None:
     bot, before = BinanceApi(api), now_ms()
     told = await bot.post(ORDER, **without(MARKET, quantity="1.5"))

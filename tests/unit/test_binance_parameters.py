@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gateway.binance.errors import BinanceError
+from gateway.binance.operation import NO_NAMES, names
 from gateway.binance.parameters import Parameters
 
 
@@ -22,6 +23,16 @@ def test_the_query_wins_over_the_body_and_a_name_may_come_once_in_each() -> None
     parameters = Parameters.of_pairs([("side", "BUY")], [("side", "SELL"), ("price", "1")])
     assert dict(parameters.items()) == {"side": "BUY", "price": "1"}
     assert refused(lambda: Parameters.of_pairs([("a", "1"), ("a", "1")]))[0] == -1101
+
+
+def test_what_nobody_reads_is_refused_with_its_count() -> None:
+    parameters = Parameters({"symbol": "BTCUSDT", "timeInforce": "GTC", "timestamp": "1", "signature": "x"})
+    known = names("symbol timeInForce")
+    unread = "Not all sent parameters were read; read '3' parameter(s) but was sent '4'."
+    assert refused(lambda: parameters.check_names(known, is_empty=False)) == (-1104, unread)
+    parameters.check_names(known | {"timeInforce"}, is_empty=False)
+    too_many = "Too many parameters; expected '2' and received '4'."
+    assert refused(lambda: parameters.check_names(NO_NAMES, is_empty=True)) == (-1101, too_many)
 
 
 def test_what_is_missing_or_empty_is_named() -> None:

@@ -23,6 +23,7 @@ LIMIT: dict[str, Any] = {
 STOP_ON_FAILURE = {"cancelReplaceMode": "STOP_ON_FAILURE"}
 ALLOW_FAILURE = {"cancelReplaceMode": "ALLOW_FAILURE"}
 GONE = {"code": -2011, "msg": "Unknown order sent."}
+TOO_POOR = {"code": -2010, "msg": "Account has insufficient balance for requested action."}
 WOULD_TAKE = {"code": -2010, "msg": "Order would immediately match and take."}
 
 
@@ -98,7 +99,14 @@ async def test_an_order_stays_where_the_new_one_would_be_refused(api: Api) -> No
             }
         }
     told = await bot.post(REPLACE, 400, **LIMIT | STOP_ON_FAILURE | {"quantity": "5"}, cancelOrderId=old["orderId"])
-    assert told == {"code": -2010, "msg": "Account has insufficient balance for requested action."}
+    assert told == TOO_POOR | {
+        "data": {
+            "cancelResult": "NOT_ATTEMPTED",
+            "newOrderResult": "FAILURE",
+            "cancelResponse": None,
+            "newOrderResponse": TOO_POOR,
+        }
+    }
     told = await bot.post(REPLACE, 400, **LIMIT | STOP_ON_FAILURE | {"price": "0.001"}, cancelOrderId=old["orderId"])
     assert told == {"code": -1013, "msg": "Filter failure: PRICE_FILTER"}
     assert await statuses(bot, old["orderId"]) == ["NEW"]
@@ -109,6 +117,8 @@ async def test_a_replacement_needs_a_mode_and_the_name_of_an_order(api: Api) -> 
     bot = BinanceApi(api)
     told = await bot.post(REPLACE, 400, **LIMIT, cancelOrderId=1024)
     assert told["msg"] == "Mandatory parameter 'cancelReplaceMode' was not sent, was empty/null, or malformed."
+    told = await bot.post(REPLACE, 400, **LIMIT | STOP_ON_FAILURE, cancelOrderId=1, orderRateLimitExceededMode="X")
+    assert told["msg"] == "Data sent for parameter 'orderRateLimitExceededMode' is not valid."
     told = await bot.post(REPLACE, 400, **LIMIT | STOP_ON_FAILURE)
     neither = "Param 'cancelOrigClientOrderId' or 'cancelOrderId' must be sent, but both were empty/null!"
     assert told == {"code": -1102, "msg": neither}
