@@ -1,42 +1,27 @@
-"""What people see: orders, fills, trades, balances and tickers as plain objects of decimal strings.
-
-The gateway answers with them and the shards and books publish them, so that REST and the streams say the same.
-Amounts are strings in the instrument's or asset's precision, times are milliseconds since the epoch, ids of orders
-are strings. `docs/protocol.md` shows the payloads.
-"""
+"""An order, its steps, and the one step that a message tells of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from mockexchange.instruments import Asset, Instrument
-from mockexchange.ledger.changes import BalanceChanged, OrderChanged
-from mockexchange.messages.commands import Balance
-from mockexchange.messages.orders import (
-    Fill,
-    Order,
-    OrderStatus,
-    OrderStep,
-    Side,
-    Trade,
-)
+from mockexchange.instruments import Instrument
+from mockexchange.ledger.changes import OrderChanged
+from mockexchange.messages.orders import Order, OrderStatus, OrderStep, Side
 from mockexchange.money import RATE_SCALE, to_text
-
-# Indexed by the members' integer values: a tuple is read several times faster than a dictionary of enum members.
-SIDE_NAMES: Final = ("", "buy", "sell")
-TYPE_NAMES: Final = ("", "limit", "market", "stop_loss", "stop_loss_limit", "take_profit", "take_profit_limit")
-TIME_IN_FORCE_NAMES: Final = ("", "GTC", "IOC", "FOK")
-PREVENTION_NAMES: Final = ("none", "expire_taker", "expire_maker", "expire_both")
-STATUS_NAMES: Final = ("new", "new", "partially_filled", "filled", "canceled", "rejected")
-
-NS_PER_MS: Final = 1_000_000
-NS_PER_US: Final = 1_000
+from mockexchange.views.names import (
+    NS_PER_MS,
+    NS_PER_US,
+    PREVENTION_NAMES,
+    SIDE_NAMES,
+    TIME_IN_FORCE_NAMES,
+    TYPE_NAMES,
+    status_name,
+)
 
 _BUY: Final = Side.BUY
-_CANCELED: Final = OrderStatus.CANCELED
 _LAST_OPEN: Final = OrderStatus.PARTIALLY_FILLED
 
 
@@ -120,77 +105,6 @@ class OrderView(msgspec.Struct):
     reserved_us: int | msgspec.UnsetType = msgspec.UNSET
 
 
-class FillView(msgspec.Struct):
-    """One side of a trade as its account sees it."""
-
-    trade_id: int
-    order_id: str
-    client_order_id: str | None
-    account: int
-    symbol: str
-    side: str
-    price: str
-    amount: str
-    notion: str
-    notion_currency: str
-    fee: str
-    fee_currency: str
-    liquidity: str
-    time: int
-    sequence: int
-
-
-class TradeView(msgspec.Struct):
-    """One line of a symbol's tape; `side` is the taker's. Only the stream knows the `sequence`.
-
-    `venue_time` is when the outside market made a print, null for a trade of accounts.
-    """
-
-    symbol: str
-    trade_id: int
-    price: str
-    quantity: str
-    side: str
-    outside: bool
-    time: int
-    venue_time: int | None
-    sequence: int | msgspec.UnsetType = msgspec.UNSET
-
-
-class BalanceView(msgspec.Struct):
-    """Money of one asset."""
-
-    asset: str
-    free: str
-    used: str
-    total: str
-
-
-class TickerView(msgspec.Struct):
-    """The market of a symbol at a glance; what is unknown is null."""
-
-    symbol: str
-    bid: str | None
-    bid_quantity: str | None
-    ask: str | None
-    ask_quantity: str | None
-    last: str | None
-    time: int
-    stale: bool = False
-    overridden: bool = False
-
-
-class DepthView(msgspec.Struct):
-    """The levels that changed; a quantity of zero removes one."""
-
-    symbol: str
-    first_update_id: int
-    last_update_id: int
-    bids: list[tuple[str, str]]
-    asks: list[tuple[str, str]]
-    time: int
-
-
 class ChangeView(msgspec.Struct):
     """One step of an order: what it traded by it, and in `filled` and `filled_notion` what it had traded after it.
 
@@ -211,47 +125,6 @@ class ChangeView(msgspec.Struct):
     reason: str | None
     amended_from: str | None
     amended_client_order_id: str | None
-
-
-class AccountOrder(msgspec.Struct):
-    """Payload of `account.<id>.orders`: the order after the whole record, and the step of it that this tells of."""
-
-    account: int
-    number: int
-    sequence: int
-    order: OrderView
-    change: ChangeView
-
-
-class AccountFill(msgspec.Struct):
-    """Payload of `account.<id>.fills`."""
-
-    account: int
-    number: int
-    sequence: int
-    fill: FillView
-
-
-class AccountBalance(msgspec.Struct):
-    """Payload of `account.<id>.balance`; `amount` is what a transfer moved, null where an order was the cause."""
-
-    account: int
-    number: int
-    sequence: int
-    balances: list[BalanceView]
-    cause: str
-    amount: str | None
-    time: int
-
-
-_encode: Final = msgspec.json.Encoder().encode
-
-
-def status_name(status: OrderStatus, filled: int) -> str:
-    """Name a status as people read it: a canceled order that had fills is `partially_canceled`."""
-    if status is _CANCELED and filled:
-        return "partially_canceled"
-    return STATUS_NAMES[status]
 
 
 def average_price(instrument: Instrument, filled: int, filled_quote: int) -> str | None:
@@ -374,107 +247,6 @@ def history_view(order: Order, steps: Sequence[OrderStep], instrument: Instrumen
     return history
 
 
-def fill_view(fill: Fill, instrument: Instrument) -> FillView:
-    """Show a fill."""
-    is_buy = fill.side is _BUY
-    return FillView(
-        fill.trade_id,
-        str(fill.order_id),
-        fill.client_order_id or None,
-        fill.account,
-        fill.symbol,
-        SIDE_NAMES[fill.side],
-        to_text(fill.price, instrument.price_scale),
-        to_text(fill.quantity, instrument.quantity_scale),
-        to_text(fill.quote_amount, instrument.quote_scale),
-        instrument.quote,
-        to_text(fill.fee, instrument.base_scale if is_buy else instrument.quote_scale),
-        instrument.base if is_buy else instrument.quote,
-        "maker" if fill.is_maker else "taker",
-        fill.time_ns // NS_PER_MS,
-        fill.sequence,
-    )
-
-
-def trade_view(trade: Trade, instrument: Instrument, sequence: int | msgspec.UnsetType = msgspec.UNSET) -> TradeView:
-    """Show a trade; `sequence` is that of the record it stands in, 0 for a print of the outside market."""
-    return TradeView(
-        trade.symbol,
-        trade.trade_id,
-        to_text(trade.price, instrument.price_scale),
-        to_text(trade.quantity, instrument.quantity_scale),
-        SIDE_NAMES[trade.taker_side],
-        trade.is_outside,
-        trade.time_ns // NS_PER_MS,
-        trade.venue_time_ns // NS_PER_MS if trade.is_outside else None,
-        sequence,
-    )
-
-
-def balance_view(balance: Balance, scale: int) -> BalanceView:
-    """Show a balance of an asset with this scale."""
-    free, held = balance.free, balance.held
-    return BalanceView(balance.asset, to_text(free, scale), to_text(held, scale), to_text(free + held, scale))
-
-
-def ticker_view(
-    instrument: Instrument,
-    *,
-    bid: int,
-    bid_quantity: int,
-    ask: int,
-    ask_quantity: int,
-    last: int,
-    time_ns: int,
-    is_stale: bool = False,
-    is_overridden: bool = False,
-) -> TickerView:
-    """Show a ticker; a price of 0 is unknown, and so is the quantity at it."""
-    price_scale, quantity_scale = instrument.price_scale, instrument.quantity_scale
-    return TickerView(
-        instrument.symbol,
-        to_text(bid, price_scale) if bid else None,
-        to_text(bid_quantity, quantity_scale) if bid else None,
-        to_text(ask, price_scale) if ask else None,
-        to_text(ask_quantity, quantity_scale) if ask else None,
-        to_text(last, price_scale) if last else None,
-        time_ns // NS_PER_MS,
-        is_stale,
-        is_overridden,
-    )
-
-
-def levels_view(levels: Iterable[tuple[int, int]], instrument: Instrument) -> list[tuple[str, str]]:
-    """Show levels of (price, quantity)."""
-    price_scale, quantity_scale = instrument.price_scale, instrument.quantity_scale
-    return [(to_text(price, price_scale), to_text(quantity, quantity_scale)) for price, quantity in levels]
-
-
-def encode_ticker(ticker: TickerView) -> bytes:
-    """Encode the payload of `market.<symbol>.ticker`."""
-    return _encode(ticker)
-
-
-def encode_trade(trade: Trade, instrument: Instrument, sequence: int = 0) -> bytes:
-    """Encode the payload of `market.<symbol>.trade`."""
-    return _encode(trade_view(trade, instrument, sequence))
-
-
-def encode_depth(
-    instrument: Instrument,
-    first_update_id: int,
-    last_update_id: int,
-    *,
-    bids: Iterable[tuple[int, int]],
-    asks: Iterable[tuple[int, int]],
-    time_ns: int,
-) -> bytes:
-    """Encode the payload of `market.<symbol>.depth`: the changed levels as (price, quantity), quantity 0 removes."""
-    shown_bids, shown_asks = levels_view(bids, instrument), levels_view(asks, instrument)
-    time_ms = time_ns // NS_PER_MS
-    return _encode(DepthView(instrument.symbol, first_update_id, last_update_id, shown_bids, shown_asks, time_ms))
-
-
 def change_view(change: OrderChanged, instrument: Instrument) -> ChangeView:
     """Show a step of an order as it was, whatever became of the order since."""
     step = change.step
@@ -494,22 +266,3 @@ def change_view(change: OrderChanged, instrument: Instrument) -> ChangeView:
         to_text(step.amended_from, instrument.quantity_scale) if step.amended_from else None,
         step.amended_client_order_id or None,
     )
-
-
-def encode_account_order(change: OrderChanged, instrument: Instrument) -> bytes:
-    """Encode the payload of `account.<id>.orders`."""
-    shown, step = order_view(change.order, instrument), change_view(change, instrument)
-    return _encode(AccountOrder(change.account, change.number, change.sequence, shown, step))
-
-
-def encode_account_fill(fill: Fill, instrument: Instrument, number: int, sequence: int) -> bytes:
-    """Encode the payload of `account.<id>.fills`."""
-    return _encode(AccountFill(fill.account, number, sequence, fill_view(fill, instrument)))
-
-
-def encode_account_balance(change: BalanceChanged, assets: Mapping[str, Asset]) -> bytes:
-    """Encode the payload of `account.<id>.balance`."""
-    shown = [balance_view(balance, assets[balance.asset].scale) for balance in change.balances]
-    amount = to_text(change.amount, assets[change.balances[0].asset].scale) if change.amount else None
-    time_ms = change.time_ns // NS_PER_MS
-    return _encode(AccountBalance(change.account, change.number, change.sequence, shown, change.cause, amount, time_ms))
