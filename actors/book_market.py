@@ -10,7 +10,7 @@ import msgspec
 from actors.runtime import World
 from mockexchange import views
 from mockexchange.matching.book import OrderBook
-from mockexchange.messages.events import BookRecord, OrderFilled
+from mockexchange.messages.events import BookRecord, OrderFilled, trade_of
 from mockexchange.messages.orders import Trade
 from mockexchange.messages.subjects import heartbeat, market, token
 
@@ -43,16 +43,7 @@ class MarketPublisher:
         """Publish the trades of a record that is in the journal at `sequence`."""
         for event in record.events:
             if isinstance(event, OrderFilled):
-                trade = Trade(
-                    event.trade_id,
-                    self._book.symbol,
-                    event.price,
-                    event.quantity,
-                    event.taker_side,
-                    record.time_ns,
-                    False,
-                )
-                self._publish_trade(trade, sequence)
+                self._publish_trade(trade_of(event, record), sequence)
 
     def publish_print(self, trade: Trade) -> None:
         """Publish a trade of the outside market, as of now: the venue's time may be that of a recording."""

@@ -13,13 +13,21 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import Final
-from zlib import crc32
 
 import msgspec
 
 from actors.background import Background
 from actors.runtime import Pauses
 from actors.writers.candles_board import CandleBoard
+from actors.writers.following import (
+    AnotherJournal,
+    Place,
+    place_of,
+    progress,
+    read_on,
+    read_registry,
+    side_by_side,
+)
 from actors.writers.market import print_of
 from actors.writers.outside_seconds import OutsideSeconds
 from actors.writers.past_filler import PastFiller
@@ -30,8 +38,7 @@ from infra.read_model.store import HistoryUnavailable, PositionMoved
 from mockexchange.candle_views import encode_candle, encode_statistics
 from mockexchange.candles import NS_PER_MS, Candle
 from mockexchange.messages.codec import decode_feed_prints, decode_record
-from mockexchange.messages.events import BookRecord, OrderFilled, RegistryRecord
-from mockexchange.messages.orders import Trade
+from mockexchange.messages.events import BookRecord, OrderFilled, RegistryRecord, trade_of
 from mockexchange.messages.subjects import BOOKS, REGISTRY, book_journal, feed_prints, market, symbol_of
 from mockexchange.registry import Registry
 
@@ -51,10 +58,6 @@ LONGEST_PAUSE_S: Final = 5.0
 _log: Final = logging.getLogger(__name__)
 
 
-class AnotherJournal(Exception):
-    """The record at the position is not the one that was counted."""
-
-
 class CandleWriter:
     """Counts trades, tells of candles once a second and writes them. See the module for what may be lost.
 
@@ -72,8 +75,7 @@ class CandleWriter:
         self._board = CandleBoard()
         self._outside = OutsideSeconds(self._now_ms())
         self._is_counting = False
-        self._read = (0, 0)
-        self._placed = (0, 0)
+        self._read = self._placed = Place()
         self._written: CandlePosition | None = None
         self._doubtful: CandlePosition | None = None
         self._writing = asyncio.Lock()
@@ -106,12 +108,10 @@ class CandleWriter:
     def status(self) -> dict[str, object]:
         """Return position, lag in records, and counters. A `failed_writes` that grows means that Valkey is away."""
         position = 0 if self._written is None else self._written.sequence
-        is_following = self._is_counting and self._read[0] >= self._end
+        is_following = self._is_counting and self._read.sequence >= self._end
         return {
             **self._background.status("following" if is_following else "catching up"),
-            "position": position,
-            "end": max(self._end, position),
-            "lag": max(self._end - position, 0),
+            **progress(position, self._end),
             "waiting": self._board.waiting,
             **self._counters,
         }
@@ -131,22 +131,16 @@ class CandleWriter:
             await self._pauses.wait()
 
     async def _session(self) -> None:
-        start = await self._recover()
+        await self._recover()
         self._pauses.reset()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._follow(start))
-                tasks.create_task(self._tell())
-                tasks.create_task(self._keep())
-                filler = PastFiller(self._board, self._store, self._bus, self._clock, write=self._write)
-                tasks.create_task(filler.run(self._registry, lambda: self._read[0] >= self._end))
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        filler = PastFiller(self._board, self._store, self._bus, self._clock, write=self._write)
+        filling = filler.run(self._registry, lambda: self._read.sequence >= self._end)
+        await side_by_side(self._follow(), self._tell(), self._keep(), filling)
 
     # Finding its place.
 
-    async def _recover(self) -> int:
-        """Load what is stored, and make it this writer's; return where to read on."""
+    async def _recover(self) -> None:
+        """Load what is stored, and make it this writer's."""
         await self._read_registry()
         self._end = await self._last_record()
         stored = await self._store.position()
@@ -154,7 +148,7 @@ class CandleWriter:
             self._counters["rebuilds"] += 1
             await self._store.wipe()
             stored = None
-        place = (0, 0) if stored is None else (stored.sequence, stored.checksum)
+        place = Place() if stored is None else Place(stored.sequence, stored.checksum)
         # From here on another writer's writes fail, so that what is read now stays true.
         self._written = CandlePosition(*place, self._name, self._counters["sessions"] << 32)
         await self._store.write({}, stored, self._written)
@@ -162,7 +156,6 @@ class CandleWriter:
         self._board = await self._load()
         self._read = self._placed = place
         self._is_counting = True
-        return max(place[0], 1)
 
     async def _last_record(self) -> int:
         """Return where the last record stands that is to be counted."""
@@ -170,18 +163,12 @@ class CandleWriter:
         return max([await self._journal.last_sequence(subject) for subject in subjects])
 
     async def _read_registry(self) -> None:
-        last = await self._journal.last_sequence(REGISTRY)
-        if last < self._registry.subject_sequence:
+        if await self._journal.last_sequence(REGISTRY) < self._registry.subject_sequence:
             # The journal has lost what was read of it.
             self._registry = Registry()
-        if last == self._registry.subject_sequence:
-            return
-        async with aclosing(self._journal.read([REGISTRY], self._registry.subject_sequence + 1)) as batches:
-            async for batch in batches:
-                for message in batch:
-                    self._take_registry(message)
-                if batch[-1].sequence >= last:
-                    return
+        async with aclosing(read_registry(self._journal, self._registry.subject_sequence)) as messages:
+            async for message in messages:
+                self._take_registry(message)
 
     def _take_registry(self, message: JournalMessage) -> None:
         record = decode_record(message.subject, message.payload)
@@ -205,17 +192,12 @@ class CandleWriter:
 
     # Counting.
 
-    async def _follow(self, start: int) -> None:
-        """Count own trades. The first record is the last that was counted, to see that it still is the same."""
-        last, is_known = self._read, not self._read[0]
-        async with aclosing(self._journal.read([REGISTRY, BOOKS], start)) as batches:
+    async def _follow(self) -> None:
+        """Count own trades."""
+        async with aclosing(read_on(self._journal, [REGISTRY, BOOKS], self._read)) as batches:
             async for batch in batches:
                 for message in batch:
-                    if is_known:
-                        self._take(message)
-                    elif (message.sequence, crc32(message.payload)) != last:
-                        raise AnotherJournal(last)
-                    is_known = True
+                    self._take(message)
                 self._end = max(self._end, batch[-1].sequence)
                 while self._board.waiting > ROWS_AT_ONCE:
                     await self._write()
@@ -228,21 +210,12 @@ class CandleWriter:
             record = decode_record(message.subject, message.payload)
             assert isinstance(record, BookRecord)
             self._count(record)
-        self._read = (message.sequence, crc32(message.payload))
+        self._read = place_of(message)
 
     def _count(self, record: BookRecord) -> None:
         for event in record.events:
             if isinstance(event, OrderFilled):
-                trade = Trade(
-                    event.trade_id,
-                    record.symbol,
-                    event.price,
-                    event.quantity,
-                    event.taker_side,
-                    record.time_ns,
-                    is_outside=False,
-                )
-                self._board.add(trade, self._registry.instruments[record.symbol], event.quote)
+                self._board.add(trade_of(event, record), self._registry.instruments[record.symbol], event.quote)
                 self._counters["trades"] += 1
 
     def _on_book(self, subject: str, _payload: bytes) -> None:
@@ -288,7 +261,7 @@ class CandleWriter:
         while True:
             past = (self._clock.now_ns() - GRACE_NS) % SECOND_NS
             await self._clock.sleep((SECOND_NS - past) / SECOND_NS)
-            if self._read[0] < self._end:
+            if self._read.sequence < self._end:
                 # What is caught up with would be told as if it were all.
                 continue
             now_ms = self._now_ms()
@@ -330,7 +303,7 @@ class CandleWriter:
 
     async def _write_rows(self, rows: dict[CandleKey, Candle]) -> None:
         assert self._written is not None
-        if not rows and self._placed[0] == self._written.sequence:
+        if not rows and self._placed.sequence == self._written.sequence:
             if await self._store.position() != self._written:
                 raise PositionMoved(self._written)
             return

@@ -11,17 +11,25 @@ import logging
 import secrets
 from contextlib import aclosing
 from typing import Final
-from zlib import crc32
 
 from actors.background import Background
 from actors.runtime import Pauses
+from actors.writers.following import (
+    AnotherJournal,
+    Place,
+    place_of,
+    progress,
+    read_on,
+    read_registry,
+    side_by_side,
+)
 from infra.market_memory import MarketMemory, value_at
 from infra.ports import Bus, Clock, Journal, JournalMessage, JournalRewound, JournalUnavailable
 from infra.read_model.equity_rows import LEVELS, AccountEquity, EquityPosition, EquityRows, EquitySample, encode_row
 from infra.read_model.equity_store import EquityStore
 from infra.read_model.store import HistoryUnavailable, PositionMoved
 from mockexchange.messages.codec import decode_record
-from mockexchange.messages.subjects import JOURNAL_ALL, REGISTRY, equity
+from mockexchange.messages.subjects import JOURNAL_ALL, equity
 from mockexchange.portfolio import Portfolio, Portfolios
 from mockexchange.portfolio_views import encode_portfolio, equity_of, portfolio_view
 
@@ -42,10 +50,6 @@ NS_PER_MS: Final = 1_000_000
 _log: Final = logging.getLogger(__name__)
 
 
-class AnotherJournal(Exception):
-    """The record at the position is not the one that was folded."""
-
-
 class EquityWriter:
     """Folds portfolios, values them and writes both. An exception that `closed` raises means a broken journal."""
 
@@ -64,7 +68,7 @@ class EquityWriter:
         self._unpriced: set[int] = set()
         self._prices: dict[str, int | None] = {}
         self._known: dict[str, int | None] = {}
-        self._read = (0, 0)
+        self._read = Place()
         self._end = 0
         self._written: EquityPosition | None = None
         self._began_at = clock.monotonic()
@@ -88,19 +92,16 @@ class EquityWriter:
 
     def status(self) -> dict[str, object]:
         """Return position, lag in records, and counters. A `failed_writes` that grows means that Valkey is away."""
-        position = 0 if self._written is None else self._written.sequence
         return {
             **self._background.status("following" if self._is_following else "catching up"),
-            "position": position,
-            "end": max(self._end, position),
-            "lag": max(self._end - position, 0),
+            **progress(self._written_sequence, self._end),
             "waiting": len(self._touched),
             **self._counters,
         }
 
     @property
     def _is_following(self) -> bool:
-        return self._written is not None and self._read[0] >= self._end
+        return self._written is not None and self._read.sequence >= self._end
 
     async def _run(self) -> None:
         while True:
@@ -119,26 +120,21 @@ class EquityWriter:
             await self._pauses.wait()
 
     async def _session(self) -> None:
-        start = await self._recover()
+        await self._recover()
         self._pauses.reset()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._follow(start))
-                tasks.create_task(self._keep())
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        await side_by_side(self._follow(), self._keep())
 
     # Finding its place.
 
-    async def _recover(self) -> int:
-        """Load what is stored, and make it this writer's; return where to read on."""
+    async def _recover(self) -> None:
+        """Load what is stored, and make it this writer's."""
         self._end = await self._journal.end()
         stored = await self._store.position()
         if stored is None or stored.sequence > self._end:
             self._counters["rebuilds"] += 1
             await self._store.forget_accounts()
             stored = None
-        place = (0, 0) if stored is None else (stored.sequence, stored.checksum)
+        place = Place() if stored is None else Place(stored.sequence, stored.checksum)
         # From here on another writer's writes fail, so that what is read now stays true.
         position = EquityPosition(*place, self._name, self._counters["sessions"] << 32)
         await self._store.write(EquityRows(), stored, position)
@@ -147,23 +143,12 @@ class EquityWriter:
             raise AnotherJournal("they are valued in another asset")
         self._rows = {row.portfolio.account: row for row in rows}
         self._portfolios = Portfolios(self._cash, [row.portfolio for row in rows])
-        await self._read_registry()
+        async with aclosing(read_registry(self._journal)) as messages:
+            async for message in messages:
+                self._fold(message)
         self._memory.remember(await self._store.tickers())
         self._touched, self._unpriced, self._prices = set(), set(), {}
         self._read, self._written = place, position
-        return max(place[0], 1)
-
-    async def _read_registry(self) -> None:
-        last = await self._journal.last_sequence(REGISTRY)
-        if last == 0:
-            return
-        async with aclosing(self._journal.read([REGISTRY], 1)) as batches:
-            async for batch in batches:
-                for message in batch:
-                    record = decode_record(message.subject, message.payload)
-                    self._portfolios.apply(message.sequence, message.subject, record)
-                if batch[-1].sequence >= last:
-                    return
 
     async def _forget(self) -> None:
         try:
@@ -173,25 +158,20 @@ class EquityWriter:
 
     # Folding.
 
-    async def _follow(self, start: int) -> None:
-        """Fold the journal. The first record is the last that was folded, to see that it still is the same."""
-        last, is_known = self._read, not self._read[0]
-        async with aclosing(self._journal.read([JOURNAL_ALL], start)) as batches:
+    async def _follow(self) -> None:
+        async with aclosing(read_on(self._journal, [JOURNAL_ALL], self._read)) as batches:
             async for batch in batches:
                 self._end = max(self._end, batch[-1].sequence)
                 for count, message in enumerate(batch, start=1):
-                    if is_known:
-                        self._take(message)
-                    elif (message.sequence, crc32(message.payload)) != last:
-                        raise AnotherJournal(last)
-                    is_known = True
+                    self._touched |= self._fold(message)
+                    self._read = place_of(message)
                     if count % RECORDS_AT_ONCE == 0:
                         await asyncio.sleep(0)
 
-    def _take(self, message: JournalMessage) -> None:
+    def _fold(self, message: JournalMessage) -> set[int]:
+        """Fold a record; return the accounts whose money it moved."""
         record = decode_record(message.subject, message.payload)
-        self._touched |= self._portfolios.apply(message.sequence, message.subject, record)
-        self._read = (message.sequence, crc32(message.payload))
+        return self._portfolios.apply(message.sequence, message.subject, record)
 
     # Valuing.
 
@@ -252,7 +232,7 @@ class EquityWriter:
         assert self._written is not None
         self._touched = set()
         place, is_following = self._read, self._is_following
-        if not accounts and place[0] == self._written.sequence:
+        if not accounts and place.sequence == self._written.sequence:
             if await self._store.position() != self._written:
                 raise PositionMoved(self._written)
             return

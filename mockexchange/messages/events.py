@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from mockexchange.instruments import Asset, Instrument
-from mockexchange.messages.orders import OrderType, SelfTradePrevention, Side, TimeInForce
+from mockexchange.messages.orders import OrderType, SelfTradePrevention, Side, TimeInForce, Trade
 from mockexchange.messages.refusals import RejectReason
 
 SCHEMA_VERSION: Final = 1
@@ -294,6 +294,13 @@ class BookRecord(msgspec.Struct, array_like=True, frozen=True):
     symbol: str
     applied: dict[int, Applied]
     events: list[BookEvent]
+
+
+def trade_of(fill: OrderFilled, record: BookRecord) -> Trade:
+    """Return the line of the tape that a fill of this record makes."""
+    return Trade(
+        fill.trade_id, record.symbol, fill.price, fill.quantity, fill.taker_side, record.time_ns, is_outside=False
+    )
 
 
 # --- registry ----------------------------------------------------------------------------------------------------
