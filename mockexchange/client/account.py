@@ -75,7 +75,7 @@ class AccountMethods(ExchangeCore):
 
     def fetch_order(self, id: str, symbol: str | None = None, params: Mapping[str, Any] = {}) -> Any:
         """Fetch an order; the symbol may be left out."""
-        if symbol is not None and not self._is_unsigned:
+        if self._can_sign_for(symbol):
             return super().fetch_order(id, symbol, params)
         return self._ask(Request("GET", path_of("orders", id), read=lambda answer: read_order(self, answer)))
 
@@ -95,7 +95,7 @@ class AccountMethods(ExchangeCore):
         With a status or a side, or without a symbol, the newest 500 at most.
         """
         rows = limit if tail is None else tail
-        if symbol is not None and status is None and side is None and not self._is_unsigned:
+        if status is None and side is None and self._can_sign_for(symbol):
             return super().fetch_orders(symbol, since, rows, params)
         return self._list_orders(symbol, since, rows, status=status, side=side)
 
@@ -119,19 +119,19 @@ class AccountMethods(ExchangeCore):
         params: Mapping[str, Any] = {},
     ) -> Any:
         """Fetch filled orders; without a symbol the newest 500 at most."""
-        if symbol is not None and not self._is_unsigned:
+        if self._can_sign_for(symbol):
             return super().fetch_closed_orders(symbol, since, limit, params)
         return self._list_orders(symbol, since, limit, status="filled")
 
     def cancel_order(self, id: str, symbol: str | None = None, params: Mapping[str, Any] = {}) -> Any:
         """Cancel an open order; the symbol may be left out."""
-        if symbol is not None and not self._is_unsigned:
+        if self._can_sign_for(symbol):
             return super().cancel_order(id, symbol, params)
         return self._ask(Request("DELETE", path_of("orders", id), read=lambda answer: read_order(self, answer)))
 
     def cancel_all_orders(self, symbol: str | None = None, params: Mapping[str, Any] = {}) -> Any:
         """Cancel all open orders, of one symbol or of all; return those that were canceled."""
-        if symbol is not None and not self._is_unsigned:
+        if self._can_sign_for(symbol):
             return super().cancel_all_orders(symbol, params)
         return self._ask(
             Request(
@@ -149,7 +149,7 @@ class AccountMethods(ExchangeCore):
         params: Mapping[str, Any] = {},
     ) -> Any:
         """Fetch the account's trades; without a symbol the newest 500 at most."""
-        if symbol is not None and not self._is_unsigned:
+        if self._can_sign_for(symbol):
             return super().fetch_my_trades(symbol, since, limit, params)
         path = path_of("trades", symbol=symbol, limit=_rows(since, limit))
         return self._ask(Request("GET", path, read=lambda answer: read_fills(self, answer, since, limit)))
@@ -170,6 +170,10 @@ class AccountMethods(ExchangeCore):
     def fetch_health(self) -> Any:
         """Fetch how the parts of the exchange are."""
         return self._ask(Request("GET", "/health"))
+
+    def _can_sign_for(self, symbol: str | None) -> bool:
+        """Whether ccxt's own method can ask: with a secret to sign with, and a symbol, which Binance demands."""
+        return symbol is not None and not self._is_unsigned
 
     def _read_placed(self, order: Mapping[str, Any]) -> Any:
         raise_rejection(self.id, order)
