@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Final
 
 from infra.ports import Bus
@@ -20,18 +20,16 @@ class CandleMemory:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
         self._payloads: dict[str, bytes] = {}
-        self._endings: list[Callable[[], Awaitable[None]]] = []
+        self._links = AsyncExitStack()
 
     async def start(self) -> None:
         """Begin to listen."""
         for subject in (_CANDLES, _STATISTICS):
-            self._endings.append(await self._bus.subscribe(subject, self._hear))
+            self._links.push_async_callback(await self._bus.subscribe(subject, self._hear))
 
     async def stop(self) -> None:
         """Listen no longer."""
-        for end in self._endings:
-            await end()
-        self._endings.clear()
+        await self._links.aclose()
 
     def candle(self, symbol: str, interval: Interval) -> Candle | None:
         """Return the last candle that was heard, None if it had no trades or none was."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
 from typing import Final, NamedTuple
 
 import msgspec
@@ -59,12 +60,12 @@ class MarketMemory:
         self._clock = clock
         self._market: dict[str, Heard] = {}
         self._feed: dict[str, Heard] = {}
-        self._endings: list[Callable[[], Awaitable[None]]] = []
+        self._links = AsyncExitStack()
 
     async def start(self) -> None:
         """Begin to listen."""
-        self._endings.append(await self._bus.subscribe("market.*.ticker", self._hear_market))
-        self._endings.append(await self._bus.subscribe("feed.*.ticker", self._hear_feed))
+        self._links.push_async_callback(await self._bus.subscribe("market.*.ticker", self._hear_market))
+        self._links.push_async_callback(await self._bus.subscribe("feed.*.ticker", self._hear_feed))
 
     def remember(self, tickers: Mapping[str, bytes]) -> None:
         """Take tickers of long ago for what was not heard of since."""
@@ -73,9 +74,7 @@ class MarketMemory:
 
     async def stop(self) -> None:
         """Listen no longer."""
-        for end in self._endings:
-            await end()
-        self._endings.clear()
+        await self._links.aclose()
 
     def ticker(self, instrument: Instrument) -> TickerView | None:
         """Return the ticker of a symbol: the book's while it speaks, else the outside market's, else the last known."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,7 +63,7 @@ class FeedShell:
             symbol: _Market(symbol, PrintedSeconds(instruments[symbol]))
             for symbol in sorted(source.symbols & instruments.keys())
         }
-        self._endings: list[Callable[[], Awaitable[None]]] = []
+        self._links = AsyncExitStack()
         self._background = Background()
 
     async def start(self) -> None:
@@ -75,9 +75,7 @@ class FeedShell:
     async def stop(self) -> None:
         """Publish and answer no more."""
         await self._background.stop()
-        for end in self._endings:
-            await end()
-        self._endings.clear()
+        await self._links.aclose()
 
     async def closed(self) -> None:
         """Return once stopped; raise what made the source fail."""
@@ -93,8 +91,10 @@ class FeedShell:
         }
 
     async def _serve(self, market: _Market) -> None:
-        self._endings.append(await self._bus.serve(feed_snapshot(market.symbol), self._answerer(market)))
-        self._endings.append(await self._bus.serve(feed_candles(market.symbol), self._past_of(market.symbol)))
+        self._links.push_async_callback(await self._bus.serve(feed_snapshot(market.symbol), self._answerer(market)))
+        self._links.push_async_callback(
+            await self._bus.serve(feed_candles(market.symbol), self._past_of(market.symbol))
+        )
 
     async def _hear_listings(self, listings: AsyncGenerator[Instrument, None]) -> None:
         async with aclosing(listings):

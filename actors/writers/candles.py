@@ -10,8 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AsyncExitStack, aclosing
 from typing import Final
 
 import msgspec
@@ -80,7 +79,7 @@ class CandleWriter:
         self._doubtful: CandlePosition | None = None
         self._writing = asyncio.Lock()
         self._end = 0
-        self._endings: list[Callable[[], Awaitable[None]]] = []
+        self._links = AsyncExitStack()
         self._background = Background()
         self._counters = dict.fromkeys(
             ("trades", "prints", "seconds", "missed_prints", "rows", "failed_writes", "sessions", "rebuilds"), 0
@@ -89,16 +88,14 @@ class CandleWriter:
     async def start(self) -> None:
         """Begin to count."""
         self._outside = OutsideSeconds(self._now_ms())
-        self._endings.append(await self._bus.subscribe(market("*", "trade"), self._on_trade))
-        self._endings.append(await self._bus.subscribe(market("*", "ticker"), self._on_book))
-        self._endings.append(await self._bus.subscribe(feed_prints("*"), self._on_prints))
+        self._links.push_async_callback(await self._bus.subscribe(market("*", "trade"), self._on_trade))
+        self._links.push_async_callback(await self._bus.subscribe(market("*", "ticker"), self._on_book))
+        self._links.push_async_callback(await self._bus.subscribe(feed_prints("*"), self._on_prints))
         self._background.begin(self._run())
 
     async def stop(self) -> None:
         """Stop at once; prints of the last second are lost."""
-        for end in self._endings:
-            await end()
-        self._endings.clear()
+        await self._links.aclose()
         await self._background.stop()
 
     async def closed(self) -> None:

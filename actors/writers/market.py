@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from typing import Final
 
 import msgspec
@@ -54,20 +54,18 @@ class MarketWriter:
         self._tickers: dict[str, bytes] = {}
         self._prints: deque[Trade] = deque(maxlen=TAPE_LENGTH)
         self._counters = {"tickers": 0, "prints": 0, "not_understood": 0, "failed_writes": 0}
-        self._endings: list[Callable[[], Awaitable[None]]] = []
+        self._links = AsyncExitStack()
         self._background = Background()
 
     async def start(self) -> None:
         """Begin to listen."""
-        self._endings.append(await self._bus.subscribe(_TICKERS, self._on_ticker))
-        self._endings.append(await self._bus.subscribe(_TRADES, self._on_trade))
+        self._links.push_async_callback(await self._bus.subscribe(_TICKERS, self._on_ticker))
+        self._links.push_async_callback(await self._bus.subscribe(_TRADES, self._on_trade))
         self._background.begin(self._run())
 
     async def stop(self) -> None:
         """Stop listening; what was heard in the last second is lost."""
-        for end in self._endings:
-            await end()
-        self._endings.clear()
+        await self._links.aclose()
         await self._background.stop()
 
     async def closed(self) -> None:
