@@ -10,7 +10,7 @@ import msgspec
 
 from gateway.binance.errors import BinanceError
 from gateway.binance.limits import rules_of
-from gateway.binance.operation import Inquiry, Operation, Security, names
+from gateway.binance.operation import NO_NAMES, Inquiry, Operation, Security, names
 from gateway.binance.order_requests import DEFAULT_PREVENTION
 from gateway.binance.parameters import Parameters, not_valid
 from gateway.binance.symbols import (
@@ -184,7 +184,7 @@ def _up(quantity: int, step: int) -> int:
 _INFO: Final = names("symbol symbols permissions showPermissionSets symbolStatus")
 
 OPERATIONS: Final = [
-    Operation("GET", "/api/v3/ping", "ping", Security.NONE, 1, _ping),
-    Operation("GET", "/api/v3/time", "time", Security.NONE, 1, _time),
+    Operation("GET", "/api/v3/ping", "ping", Security.NONE, 1, _ping, takes=NO_NAMES),
+    Operation("GET", "/api/v3/time", "time", Security.NONE, 1, _time, takes=NO_NAMES),
     Operation("GET", "/api/v3/exchangeInfo", "exchangeInfo", Security.NONE, 20, _exchange_info, takes=_INFO),
 ]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from gateway.binance.errors import BinanceError
-from gateway.binance.operation import Inquiry, Operation, Security
+from gateway.binance.operation import NO_NAMES, Inquiry, Operation, Security
 from gateway.binance.parameters import Parameters
 from gateway.gateway import Gateway
 from gateway.rate_limits import Limiter, LimitExceeded, Rule, Used
@@ -82,7 +82,15 @@ async def _rate_limit_order(inquiry: Inquiry) -> Sequence[Any]:
 
 
 OPERATIONS: Final = [
-    Operation("GET", "/api/v3/rateLimit/order", "account.rateLimits.orders", Security.READ, 40, _rate_limit_order)
+    Operation(
+        "GET",
+        "/api/v3/rateLimit/order",
+        "account.rateLimits.orders",
+        Security.READ,
+        40,
+        _rate_limit_order,
+        takes=NO_NAMES,
+    )
 ]
 
 

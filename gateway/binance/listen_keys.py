@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 
 from gateway.auth import Caller
 from gateway.binance.errors import BinanceError
-from gateway.binance.operation import Inquiry, Operation, Security, names
+from gateway.binance.operation import NO_NAMES, Inquiry, Operation, Security, names
 from gateway.failures import NotAvailable
 from gateway.gateway import Gateway
 from gateway.listen_keys import LIFE_S, mint
@@ -78,7 +78,7 @@ PATH: Final = "/api/v3/userDataStream"
 _TOKEN: Final = names("listenKey")
 
 OPERATIONS: Final = [
-    Operation("POST", PATH, "userDataStream.start", Security.KEY, WEIGHT, _open),
+    Operation("POST", PATH, "userDataStream.start", Security.KEY, WEIGHT, _open, takes=NO_NAMES),
     Operation("PUT", PATH, "userDataStream.ping", Security.KEY, WEIGHT, _extend, takes=_TOKEN),
     Operation("DELETE", PATH, "userDataStream.stop", Security.KEY, WEIGHT, _close, takes=_TOKEN),
 ]

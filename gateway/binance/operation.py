@@ -70,7 +70,7 @@ class Operation:
     weight: int | Weigh
     handle: Callable[[Inquiry], Awaitable[Any]]
     orders: int = 0
-    takes: frozenset[str] | None = NO_NAMES
+    takes: frozenset[str] | None = None
 
     def weigh(self, parameters: Parameters) -> int:
         """Return how much a request weighs. Raises BinanceError for a parameter that it does not take."""

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 
 from gateway.binance.errors import UNKNOWN_ORDER_SENT, BinanceError, refusal
-from gateway.binance.operation import Inquiry, Operation, Security, names
+from gateway.binance.operation import NO_NAMES, Inquiry, Operation, Security, names
 from gateway.binance.order_requests import (
     KINDS,
     RESPONSES,
@@ -236,5 +236,5 @@ OPERATIONS: Final = [
     Operation("POST", "/api/v3/order/oco", "orderList.place", Security.TRADE, 1, _place_old_oco, 2, _OLD_OCO),
     Operation("GET", "/api/v3/orderList", "orderList.status", Security.READ, 4, _query, takes=_ONE),
     Operation("DELETE", "/api/v3/orderList", "orderList.cancel", Security.TRADE, 1, _cancel, takes=_CANCELED),
-    Operation("GET", "/api/v3/openOrderList", "openOrderLists.status", Security.READ, 6, _open_lists),
+    Operation("GET", "/api/v3/openOrderList", "openOrderLists.status", Security.READ, 6, _open_lists, takes=NO_NAMES),
 ]

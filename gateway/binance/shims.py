@@ -127,7 +127,7 @@ async def _no_symbols(inquiry: Inquiry) -> dict[str, Any]:
 
 def _shim(path: str, security: Security, weight: int, handle: Callable[[Inquiry], Awaitable[Any]]) -> Operation:
     """Return what is answered to whatever it is asked with: clients only want to find it there."""
-    return Operation("GET", path, "", security, weight, handle, takes=None)
+    return Operation("GET", path, "", security, weight, handle)
 
 
 OPERATIONS: Final = [

@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 from gateway.binance.catalogue import BY_NAME, OPERATIONS
-from gateway.binance.operation import Operation, Security
+from gateway.binance.errors import BinanceError
+from gateway.binance.operation import NO_NAMES, Operation, Security
 from gateway.binance.parameters import Parameters
 from gateway.rate_limits import RateLimits
 from tests.support.binance_api import BinanceApi
@@ -49,6 +50,17 @@ def test_routes_and_names_are_given_once() -> None:
 def test_everything_weighs_something(operation: Operation) -> None:
     weight = operation.weight
     assert (weight if isinstance(weight, int) else weight(Parameters({"symbol": "BTCUSDT"}))) > 0
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: f"{operation.method} {operation.path}")
+def test_what_binance_has_takes_what_it_has_there_and_the_rest_takes_anything(operation: Operation) -> None:
+    parameters = Parameters({"unheard": "1", "signature": "x"})
+    if not operation.path.startswith("/api/v3"):
+        assert operation.weigh(parameters) > 0
+        return
+    with pytest.raises(BinanceError) as refused:
+        operation.weigh(parameters)
+    assert refused.value.code == (-1101 if operation.takes is NO_NAMES else -1104)
 
 
 @with_exchange(limits=NO_LIMITS)
