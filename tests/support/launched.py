@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -63,8 +64,16 @@ class LaunchedExchange(RunningExchange):
         return self.variables.get("MOCKX_NATS_URL", f"nats://127.0.0.1:{self.variables['MOCKX_NATS_PORT']}")
 
     def administer(self, method: str, path: str, body: object = None) -> Any:
-        """Ask as the administrator; return the body of an answer that must be a success."""
-        answer: HttpAnswer = self.ask(method, path, body, self.credentials.admin_key)
+        """Ask as the administrator, again while that is not available; return the body of an answer that is a success.
+
+        What was done although the answer did not say so is done twice, or refused where it cannot be.
+        """
+        until = time.monotonic() + PATIENCE_S
+        while True:
+            answer: HttpAnswer = self.ask(method, path, body, self.credentials.admin_key)
+            if answer.status != 503 or time.monotonic() > until:
+                break
+            time.sleep(0.1)
         assert answer.status in {200, 201}, answer
         return answer.body
 

@@ -95,7 +95,8 @@ class Members:
 
 
 def _unless_away(answer: HttpAnswer) -> HttpAnswer | None:
-    return None if answer.status == 503 and not answer.body["error"]["may_have_executed"] else answer
+    """Return an answer that says more than that something is away."""
+    return None if answer.status == 503 else answer
 
 
 def eventually(condition: Callable[[], Any], what: str, timeout_s: float = PATIENCE_S) -> Any:
