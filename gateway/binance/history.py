@@ -37,7 +37,7 @@ class Span(NamedTuple):
 
 def read_span(parameters: Parameters) -> Span:
     """Read `startTime` and `endTime`, which may be a day apart. Raises BinanceError."""
-    start, end = parameters.optional_integer("startTime"), parameters.optional_integer("endTime")
+    start, end = parameters.optional_time_ms("startTime"), parameters.optional_time_ms("endTime")
     if start is not None and end is not None:
         if end < start:
             raise BinanceError(-1128, "Start time is greater than end time.")

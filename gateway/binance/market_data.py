@@ -98,7 +98,8 @@ async def _aggregate_trades(inquiry: Inquiry) -> list[dict[str, Any]]:
     parameters = inquiry.parameters
     instrument = await _instrument(inquiry)
     from_id = parameters.optional_integer("fromId")
-    start, end = parameters.optional_integer("startTime"), parameters.optional_integer("endTime")
+    start, end = parameters.optional_time_ms("startTime"), parameters.optional_time_ms("endTime")
+    end_ms = LAST_MS if end is None else min(end, LAST_MS)
     candles = inquiry.gateway.candles
     if from_id is not None:
         if start is not None or end is not None:
@@ -106,16 +107,23 @@ async def _aggregate_trades(inquiry: Inquiry) -> list[dict[str, Any]]:
         trades = await candles.trades_after(instrument.symbol, from_id, _rows(inquiry))
     elif start is None and end is None:
         trades = await _newest(inquiry, instrument)
+    elif start is None:
+        trades = await _newest_until(inquiry, instrument, end_ms)
     else:
-        end_ms = LAST_MS if end is None else min(end, LAST_MS)
-        # Without a start it is the hour before the end.
-        start_ms = max(0, end_ms - HOUR_MS) if start is None else min(start, LAST_MS)
-        trades = await candles.trades_between(instrument.symbol, start_ms, end_ms, _rows(inquiry))
+        trades = await candles.trades_between(instrument.symbol, min(start, LAST_MS), end_ms, _rows(inquiry))
     return [_aggregate_object(instrument, trade) for trade in trades]
 
 
 async def _newest(inquiry: Inquiry, instrument: Instrument) -> list[Trade]:
     trades, _ = await inquiry.gateway.history.trades(instrument.symbol, 0, _rows(inquiry))
+    return trades[::-1]
+
+
+async def _newest_until(inquiry: Inquiry, instrument: Instrument, end_ms: int) -> list[Trade]:
+    """Return the last trades up to a time, oldest first."""
+    gateway, symbol = inquiry.gateway, instrument.symbol
+    following = await gateway.candles.trades_between(symbol, end_ms + 1, LAST_MS, 1)
+    trades, _ = await gateway.history.trades(symbol, following[0].trade_id if following else 0, _rows(inquiry))
     return trades[::-1]
 
 
@@ -159,8 +167,8 @@ async def _klines(inquiry: Inquiry) -> list[list[Any]]:
     candles = await inquiry.gateway.candles.candles(
         instrument,
         interval,
-        start_ms=parameters.optional_integer("startTime"),
-        end_ms=parameters.optional_integer("endTime"),
+        start_ms=parameters.optional_time_ms("startTime"),
+        end_ms=parameters.optional_time_ms("endTime"),
         limit=parameters.limit(default=DEFAULT_ROWS, most=MAX_CANDLES),
         offset_ms=offset_ms,
     )

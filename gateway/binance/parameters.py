@@ -25,6 +25,10 @@ _INTEGER_RANGE: Final = "[0-9]{1,20}"
 _DECIMAL_RANGE: Final = r"([0-9]{1,20})(\.[0-9]{1,20})?"
 _SYMBOL_RANGE: Final = "[A-Z0-9-_.]{1,20}"
 
+US_PER_MS: Final = 1_000
+_FIRST_MICROSECONDS: Final = 10**15
+"""Times from here on are microseconds: as milliseconds they would lie in the year 33658."""
+
 PRECISION: Final = 8
 """Decimals that an amount may have; what is finer is refused before any filter is asked."""
 
@@ -137,6 +141,18 @@ class Parameters:
         if (least is not None and value < least) or (most is not None and value > most):
             raise not_valid(name)
         return value
+
+    def optional_time_us(self, name: str) -> int | None:
+        """Return a time in microseconds, or None if it was not sent; it may come in milli- or microseconds."""
+        time = self.optional_integer(name)
+        if time is None:
+            return None
+        return time if time >= _FIRST_MICROSECONDS else time * US_PER_MS
+
+    def optional_time_ms(self, name: str) -> int | None:
+        """Return the millisecond of a time, or None if it was not sent; it may come in milli- or microseconds."""
+        time_us = self.optional_time_us(name)
+        return None if time_us is None else time_us // US_PER_MS
 
     def limit(self, *, default: int, most: int) -> int:
         """Return how many rows are asked for: as many as there may be where more are asked for."""

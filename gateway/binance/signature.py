@@ -20,18 +20,14 @@ from gateway.binance.errors import (
     BinanceError,
 )
 from gateway.binance.operation import Security
-from gateway.binance.parameters import Parameters, missing
+from gateway.binance.parameters import US_PER_MS, Parameters, missing
 from gateway.gateway import Gateway
 
 MAX_SIGNATURE: Final = 1_024
 MAX_WINDOW_MS: Final = 60_000
 WINDOW_MS: Final = 5_000
 AHEAD_MS: Final = 1_000
-US_PER_MS: Final = 1_000
 NS_PER_US: Final = 1_000
-
-_FIRST_MICROSECONDS: Final = 10**15
-"""Timestamps from here on are microseconds: as milliseconds they would lie in the year 33658."""
 
 _KEY: Final = re.compile(rf"[!-~]{{1,{MAX_KEY_LENGTH}}}")
 _SIGNATURE: Final = re.compile(rb"(?:^|&)signature=[^&]*")
@@ -82,12 +78,13 @@ def require(caller: Caller, security: Security) -> None:
 
 def check_window(parameters: Parameters, now_ns: int) -> None:
     """Raise BinanceError unless a request is of this moment; its timestamp may be milli- or microseconds."""
-    timestamp = parameters.integer("timestamp")
+    sent_us = parameters.optional_time_us("timestamp")
+    if sent_us is None:
+        raise missing("timestamp")
     window = parameters.decimal("recvWindow")
     if window is not None and window > MAX_WINDOW_MS:
         raise BinanceError(-1130, f"'recvWindow' must be less than {MAX_WINDOW_MS}.")
     window_us = WINDOW_MS * US_PER_MS if window is None else _microseconds(window)
-    sent_us = timestamp if timestamp >= _FIRST_MICROSECONDS else timestamp * US_PER_MS
     now_us = now_ns // NS_PER_US
     if sent_us >= now_us + AHEAD_MS * US_PER_MS:
         raise BinanceError(-1021, AHEAD)

@@ -101,8 +101,12 @@ async def test_the_tape_is_read_from_an_id_and_between_times(api: Api) -> None:
     start, end = tape[0]["time"], tape[-1]["time"]
     found = await bot.public("/api/v3/aggTrades", symbol="BTCUSDT", startTime=start, endTime=end)
     assert [each["a"] for each in found] == [first, second, third]
-    found = await bot.public("/api/v3/aggTrades", symbol="BTCUSDT", endTime=end)
+    found = await bot.public("/api/v3/aggTrades", symbol="BTCUSDT", startTime=start * 1_000, endTime=end * 1_000 + 999)
     assert [each["a"] for each in found] == [first, second, third]
+    # With an end alone it is the last ones up to it.
+    for until, last in ((end, [second, third]), (start - 1, []), (end * 1_000, [second, third])):
+        found = await bot.public("/api/v3/aggTrades", symbol="BTCUSDT", endTime=until, limit=2)
+        assert [each["a"] for each in found] == last
     assert await bot.public("/api/v3/aggTrades", symbol="BTCUSDT", startTime=end + 1) == []
 
 

@@ -133,6 +133,7 @@ async def test_all_orders_are_the_newest_or_those_from_an_id_or_a_time_on(api: A
     assert await listed(orderId=ids[2]) == ids[2:]
     assert await listed(orderId=ids[2] + 1, limit=2) == ids[3:5]
     assert await listed(startTime=began, endTime=now_ms()) == ids
+    assert await listed(startTime=began * 1_000, endTime=now_ms() * 1_000) == ids
     assert await listed(startTime=began, limit=3) == ids[:3]
     assert await listed(endTime=now_ms(), limit=3) == ids[-3:]
     assert await listed(endTime=began - 1) == []

@@ -52,6 +52,13 @@ def test_what_is_no_whole_number_is_refused(text: str) -> None:
     assert (code, said) == (-1100, "Illegal characters found in parameter 'limit'; legal range is '^[0-9]{1,20}$'.")
 
 
+def test_times_are_milliseconds_or_microseconds() -> None:
+    for text in ("1700000000123", "1700000000123999"):
+        assert Parameters({"startTime": text}).optional_time_ms("startTime") == 1_700_000_000_123
+    assert Parameters({"timestamp": "1700000000123456"}).optional_time_us("timestamp") == 1_700_000_000_123_456
+    assert Parameters({}).optional_time_ms("startTime") is None
+
+
 def test_numbers_stay_within_their_bounds() -> None:
     parameters = Parameters({"limit": "5001"})
     assert refused(lambda: parameters.integer("limit", most=5_000))[0] == -1130
