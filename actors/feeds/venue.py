@@ -79,24 +79,24 @@ class Venue:
         """Ask for the markets."""
         # Currencies need a key at some venues, and nothing here depends on them.
         self._exchange.has["fetchCurrencies"] = False
-        markets: dict[str, dict[str, Any]] = await self._within(self._exchange.load_markets(True), 4 * LONGEST_CALL_S)
+        markets: dict[str, dict[str, Any]] = await within(self._exchange.load_markets(True), 4 * LONGEST_CALL_S)
         return markets
 
     async def watch_book(self, symbol: str, timeout_s: float) -> dict[str, Any]:
         """Return the book after its next change."""
-        return await self._within(self._exchange.watch_order_book(symbol), timeout_s)
+        return await within(self._exchange.watch_order_book(symbol), timeout_s)
 
     async def watch_trades(self, symbol: str, timeout_s: float) -> list[dict[str, Any]]:
         """Return the next trades."""
-        return await self._within(self._exchange.watch_trades(symbol), timeout_s)
+        return await within(self._exchange.watch_trades(symbol), timeout_s)
 
     async def fetch_book(self, symbol: str) -> dict[str, Any]:
         """Return the book as it is."""
-        return await self._within(self._exchange.fetch_order_book(symbol), self._longest_s)
+        return await within(self._exchange.fetch_order_book(symbol), self._longest_s)
 
     async def fetch_trades(self, symbol: str) -> list[dict[str, Any]]:
         """Return the last trades, oldest first."""
-        return await self._within(self._exchange.fetch_trades(symbol, None, TRADES_AT_ONCE), self._longest_s)
+        return await within(self._exchange.fetch_trades(symbol, None, TRADES_AT_ONCE), self._longest_s)
 
     def has_candles(self, interval: str) -> bool:
         """Whether past candles of an interval are there for the asking."""
@@ -104,16 +104,16 @@ class Venue:
 
     async def fetch_candles(self, symbol: str, interval: str) -> list[list[Any]]:
         """Return the last candles, as many as one call gives, oldest first."""
-        return await self._within(self._exchange.fetch_ohlcv(symbol, interval, None, CANDLES_A_CALL), self._longest_s)
+        return await within(self._exchange.fetch_ohlcv(symbol, interval, None, CANDLES_A_CALL), self._longest_s)
 
     async def fetch_tickers(self, symbols: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
         """Return tickers in one call, of all symbols unless some are named."""
-        return await self._within(self._exchange.fetch_tickers(symbols), self._longest_s)
+        return await within(self._exchange.fetch_tickers(symbols), self._longest_s)
 
     async def fetch_best(self, symbols: Sequence[str]) -> dict[str, dict[str, Any]]:
         """Return the best bids and asks of symbols in one call."""
         if self.can_fetch("BidsAsks"):
-            return await self._within(self._exchange.fetch_bids_asks(list(symbols)), self._longest_s)
+            return await within(self._exchange.fetch_bids_asks(list(symbols)), self._longest_s)
         return await self.fetch_tickers(list(symbols))
 
     async def drop_silent_streams(self, silence_s: float) -> None:
@@ -166,19 +166,30 @@ class Venue:
         if isinstance(types, list) and "spot" in types:
             options["fetchMarkets"]["types"] = ["spot"]
 
-    async def _within(self, call: Awaitable[_T], timeout_s: float) -> _T:
-        """Return what a call returns. ccxt cancels calls of a connection that it closes: that is no end of ours."""
-        task = asyncio.ensure_future(call)
-        try:
-            await asyncio.wait({task}, timeout=timeout_s)
-        finally:
-            is_done = task.done()
-            task.cancel()
-        if not is_done:
-            raise Quiet
-        if task.cancelled():
-            raise VenueLost("the connection was closed")
-        return task.result()
+
+async def within(call: Awaitable[_T], timeout_s: float) -> _T:
+    """Return what a call of ccxt returns. Raises Quiet when it takes too long.
+
+    ccxt cancels calls of a connection that it closes: that is no end of ours, and raises VenueLost.
+    """
+    task = asyncio.ensure_future(call)
+    task.add_done_callback(_forget)
+    try:
+        await asyncio.wait({task}, timeout=timeout_s)
+    finally:
+        is_done = task.done()
+        task.cancel()
+    if not is_done:
+        raise Quiet
+    if task.cancelled():
+        raise VenueLost("the connection was closed")
+    return task.result()
+
+
+def _forget(task: asyncio.Future[Any]) -> None:
+    """Take note of how a call ended, in case nobody waits for it: ccxt's own time may run out together with ours."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _rest_class(exchange: str) -> Any:
