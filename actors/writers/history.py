@@ -15,14 +15,15 @@ import msgspec
 
 from actors.background import Background
 from actors.runtime import Pauses, shard_snapshot
-from actors.writers.history_fold import AnotherJournal, HistoryFold, ShardsGrew, is_clearing
+from actors.writers.following import AnotherJournal, progress, read_registry, side_by_side
+from actors.writers.history_fold import HistoryFold, ShardsGrew, is_clearing
 from infra.ports import Clock, Journal, JournalMessage, JournalRewound, JournalUnavailable, Snapshots
 from infra.read_model.rows import Position
 from infra.read_model.store import HistoryStore, HistoryUnavailable, PositionMoved
 from mockexchange.ledger import Ledger, SnapshotUnknown
 from mockexchange.messages.codec import decode_record, decode_registry_record
 from mockexchange.messages.events import ShardsConfigured
-from mockexchange.messages.subjects import JOURNAL_ALL, REGISTRY
+from mockexchange.messages.subjects import JOURNAL_ALL
 
 ROWS_AT_ONCE: Final = 2_000
 """A transaction is closed once it holds so many rows; one record may go beyond."""
@@ -81,9 +82,7 @@ class HistoryWriter:
         position = 0 if self._written is None else self._written.sequence
         return {
             **self._background.status("following" if self._is_following else "catching up"),
-            "position": position,
-            "end": max(self._end, position),
-            "lag": max(self._end - position, 0),
+            **progress(position, self._end),
             "rows_per_second": self._rate.per_second,
             **self._counters,
         }
@@ -102,12 +101,7 @@ class HistoryWriter:
 
     async def _session(self) -> None:
         self._fold = await self._recover()
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._follow())
-                tasks.create_task(self._watch())
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+        await side_by_side(self._follow(), self._watch())
 
     async def _follow(self) -> None:
         async with aclosing(self._journal.read([JOURNAL_ALL], self._fold.start)) as batches:
@@ -149,16 +143,10 @@ class HistoryWriter:
     async def _shards(self) -> int:
         """Return the number of shards that the registry names now."""
         shards = 0
-        last = await self._journal.last_sequence(REGISTRY)
-        if last == 0:
-            return 0
-        async with aclosing(self._journal.read([REGISTRY], 1)) as batches:
-            async for batch in batches:
-                for message in batch:
-                    for event in decode_registry_record(message.payload).events:
-                        shards = event.count if isinstance(event, ShardsConfigured) else shards
-                if batch[-1].sequence >= last:
-                    break
+        async with aclosing(read_registry(self._journal)) as messages:
+            async for message in messages:
+                for event in decode_registry_record(message.payload).events:
+                    shards = event.count if isinstance(event, ShardsConfigured) else shards
         return shards
 
     async def _ledger(self, shard: int) -> Ledger:

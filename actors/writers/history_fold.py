@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from zlib import crc32
 
+from actors.writers.following import AnotherJournal
 from infra.ports import JournalMessage
 from infra.read_model.rows import Position, Rows
 from mockexchange.ledger import AccountEvent, BalanceChanged, Filled, Ledger, OrderChanged
@@ -15,17 +16,13 @@ from mockexchange.messages.events import (
     RegistryRecord,
     ShardRecord,
     ShardsConfigured,
+    trade_of,
 )
-from mockexchange.messages.orders import Trade
 from mockexchange.messages.subjects import shard_of_subject
 
 
 class ShardsGrew(Exception):
     """There are more shards than ledgers from here on."""
-
-
-class AnotherJournal(Exception):
-    """The record at the position is not the one that was folded."""
 
 
 class HistoryFold:
@@ -107,16 +104,7 @@ class HistoryFold:
     def _collect_trades(self, record: BookRecord) -> None:
         for event in record.events:
             if isinstance(event, OrderFilled):
-                trade = Trade(
-                    event.trade_id,
-                    record.symbol,
-                    event.price,
-                    event.quantity,
-                    event.taker_side,
-                    record.time_ns,
-                    is_outside=False,
-                )
-                self.rows.add_trade(trade)
+                self.rows.add_trade(trade_of(event, record))
 
 
 def is_clearing(record: Record) -> bool:
