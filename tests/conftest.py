@@ -1,1 +1,6 @@
-pytest_plugins = ["tests.support.servers", "tests.support.isolation", "tests.support.ledgers"]
+pytest_plugins = [
+    "tests.support.servers",
+    "tests.support.isolation",
+    "tests.support.clean_endings",
+    "tests.support.ledgers",
+]

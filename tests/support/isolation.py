@@ -16,10 +16,15 @@ def _refuse(*_: Any, **__: Any) -> NoReturn:
     raise AssertionError("this test must do without sockets and without Ray")
 
 
+def is_isolated(request: pytest.FixtureRequest) -> bool:
+    """Whether a module's folder promises to do without sockets and without Ray."""
+    return bool(_ISOLATED & set(request.path.parent.parts[len(request.config.rootpath.parts) :]))
+
+
 @pytest.fixture(scope="module", autouse=True)
 def isolation(request: pytest.FixtureRequest) -> Iterator[None]:
     """Let every attempt to use a socket or to start Ray fail in the folders that promise to do without."""
-    if not _ISOLATED & set(request.path.parent.parts[len(request.config.rootpath.parts) :]):
+    if not is_isolated(request):
         yield
         return
     with pytest.MonkeyPatch.context() as patch:
