@@ -17,7 +17,7 @@ import traceback
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Protocol
 
 from actors.accounts import AccountsShell, ShardSettings
 from actors.directory import DirectorySettings, DirectoryShell, Secret, TooFewShards
@@ -37,10 +37,12 @@ from actors.writers.history import HistoryWriter
 from actors.writers.market import MarketWriter
 from infra.credentials import ApiKey, new_api_key, seal
 from infra.memory import resident_bytes
+from infra.nats.calls import serve_calls
+from infra.nats.connection import Connection
 from infra.nats.snapshots import ensure_snapshots
 from infra.nats.stream import ensure_stream
+from infra.peers import Actors, RayDirectory, parts
 from infra.ports import PeerLost
-from infra.ray_client import parts
 from infra.read_model.candle_store import ValkeyCandleStore
 from infra.read_model.equity_store import ValkeyEquityStore
 from infra.read_model.valkey_store import WRITE_TIMEOUT_S, ValkeyHistoryStore
@@ -60,6 +62,9 @@ from mockexchange.registry import Registry
 WRITER_NICENESS: Final = 5
 """Writers yield to the trading path: a history that lags for a moment hurts nobody."""
 
+WRITER_LINGER_S: Final = 0.02
+"""Writers read together what is stored within so long, which costs them and the server a fraction of the work."""
+
 
 class Shell(Protocol):
     """What all shells have in common."""
@@ -72,13 +77,17 @@ class Shell(Protocol):
 
 
 class Hosted(ABC):
-    """Starts a shell in the background of its Ray actor."""
+    """Starts a shell in the background of its Ray actor; `methods` are those that others call over NATS."""
+
+    methods: ClassVar[tuple[str, ...]] = ()
+    linger_s: ClassVar[float] = 0.0
 
     def __init__(self, site: Site, key: str) -> None:
         self.site = site
         self.key = key
         self.shell: Any = None
         self.failure = ""
+        self._address = ""
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
         self._starting = asyncio.get_running_loop().create_task(self._start())
 
@@ -119,20 +128,34 @@ class Hosted(ABC):
             traceback.print_exc()
             leave(Departure.BROKEN, f"{type(error).__name__}: {error}")
 
+    async def address(self) -> str:
+        """Return where this actor takes calls, empty before it does and for one that takes none."""
+        return self._address
+
     async def world(self, settings: Settings, part: Part) -> World:
         """Connect this actor to the world."""
-        return world_of(await connect_patiently(settings, self.site.credentials, part.name))
+        return world_of(await self.connect(settings, part), self.linger_s)
+
+    async def connect(self, settings: Settings, part: Part) -> Connection:
+        """Connect this actor to NATS, and take calls from then on."""
+        connection = await connect_patiently(settings, self.site.credentials, part.name)
+        if self.methods:
+            handlers = {method: getattr(self, method) for method in self.methods}
+            self._address = await serve_calls(connection, part.name, handlers)
+        return connection
 
 
 class AccountsActor(Hosted):
     """An accounts shard; `key` is its number."""
 
+    methods = ("handle",)
+
     async def build(self, settings: Settings) -> AccountsShell:
         """Make the shell."""
-        world = await self.world(settings, Part("accounts", self.key))
+        connection = await self.connect(settings, Part("accounts", self.key))
         intake = IntakeLimits(settings.maker_rate, settings.taker_rate, settings.max_open_orders)
         limits = ShardSettings(intake, settings.order_timeout_seconds)
-        return AccountsShell(int(self.key), _incarnation(), world, parts().books, limits)
+        return AccountsShell(int(self.key), _incarnation(), world_of(connection), parts(connection).books, limits)
 
     async def handle(self, payload: bytes) -> bytes:
         """Answer requests; see `AccountsShell.handle`."""
@@ -144,6 +167,8 @@ class AccountsActor(Hosted):
 
 class OrderBookActor(Hosted):
     """The order book of one symbol; `key` is the symbol."""
+
+    methods = ("deliver", "ask")
 
     async def build(self, settings: Settings) -> OrderBookShell:
         """Make the shell."""
@@ -185,6 +210,8 @@ class FeedActor(Hosted):
 class HistoryActor(Hosted):
     """The writer of orders, fills and balances."""
 
+    linger_s = WRITER_LINGER_S
+
     async def build(self, settings: Settings) -> HistoryWriter:
         """Make the shell."""
         os.nice(WRITER_NICENESS)
@@ -207,6 +234,8 @@ class MarketActor(Hosted):
 class CandlesActor(Hosted):
     """The writer of candles and rolling statistics."""
 
+    linger_s = WRITER_LINGER_S
+
     async def build(self, settings: Settings) -> CandleWriter:
         """Make the shell."""
         os.nice(WRITER_NICENESS)
@@ -217,6 +246,8 @@ class CandlesActor(Hosted):
 
 class EquityActor(Hosted):
     """The writer of equity over time."""
+
+    linger_s = WRITER_LINGER_S
 
     async def build(self, settings: Settings) -> EquityWriter:
         """Make the shell."""
@@ -283,7 +314,7 @@ def _live_source(exchange: str, settings: Settings, registry: Registry) -> LiveS
         limit=settings.feed_limit,
         silence_s=settings.feed_silence_seconds,
     )
-    directory = parts().directory
+    directory = RayDirectory(Actors())
 
     async def list_instrument(instrument: Instrument) -> str:
         answer = decode_directory_answer(await directory.handle(encode(ListInstrument(instrument, []))))

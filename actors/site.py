@@ -59,6 +59,8 @@ async def connect_patiently(settings: Settings, credentials: Credentials, name: 
             await pauses.wait()
 
 
-def world_of(connection: Connection) -> World:
-    """Return the real world, as seen through one connection."""
-    return World(NatsJournal(connection), NatsBus(connection), NatsSnapshots(connection), WallClock(), leave)
+def world_of(connection: Connection, linger_s: float = 0.0) -> World:
+    """Return the real world, as seen through one connection; the journal is read with `linger_s`."""
+    return World(
+        NatsJournal(connection, linger_s=linger_s), NatsBus(connection), NatsSnapshots(connection), WallClock(), leave
+    )

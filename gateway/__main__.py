@@ -27,9 +27,10 @@ from infra.data_directory import DATA_VERSION
 from infra.nats.bus import NatsBus
 from infra.nats.connection import Connection, connect
 from infra.nats.journal import NatsJournal
+from infra.peers import PeerParts, parts
 from infra.ports import JournalUnavailable
 from infra.problem import Problem
-from infra.ray_client import RayParts, join, namespace_of, parts, prepare_environment
+from infra.ray_client import join, namespace_of, prepare_environment
 from infra.read_model.equity_store import EquityReader
 from infra.read_model.reader import HistoryReader
 from infra.settings import Settings, load_settings
@@ -85,16 +86,16 @@ async def _run(settings: Settings, credentials: Credentials, index: int) -> int:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     connection = await _connect_patiently(settings, credentials, index)
     valkey = connect_valkey(settings.valkey_endpoint, credentials.valkey_password)
-    ray = parts()
+    peers = parts(connection)
     try:
         history = HistoryReader(valkey)
         stores = history, ValkeyCounters(valkey), ValkeyListenKeys(valkey), EquityReader(valkey)
-        given = _parts(settings, credentials, index=index, connection=connection, ray=ray, stores=stores)
+        given = _parts(settings, credentials, index=index, connection=connection, peers=peers, stores=stores)
         return await _serve(given, settings, stopped)
     finally:
         await connection.close()
         await valkey.aclose()
-        await ray.close()
+        await peers.close()
 
 
 async def _serve(given: GatewayParts, settings: Settings, stopped: asyncio.Event) -> int:
@@ -131,13 +132,13 @@ def _parts(
     *,
     index: int,
     connection: Connection,
-    ray: RayParts,
+    peers: PeerParts,
     stores: tuple[HistoryReader, ValkeyCounters, ValkeyListenKeys, EquityReader],
 ) -> GatewayParts:
     return GatewayParts(
-        shards=ray.shards,
-        books=ray.books,
-        directory=ray.directory,
+        shards=peers.shards,
+        books=peers.books,
+        directory=peers.directory,
         journal=NatsJournal(connection),
         bus=NatsBus(connection),
         history=stores[0],

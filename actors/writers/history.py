@@ -31,10 +31,6 @@ ROWS_AT_ONCE: Final = 2_000
 RECORDS_AT_ONCE: Final = 200
 """After so many records the others of the process have a turn, since folding what is written already never waits."""
 
-QUIET_BATCH: Final = 50
-LINGER_S: Final = 0.01
-"""After a batch of few records the writer waits a moment, so that it writes seldom rather than little."""
-
 WATCH_PAUSE_S: Final = 2.0
 """How often the writer looks whether the rows still are where it left them."""
 
@@ -113,8 +109,6 @@ class HistoryWriter:
                         await asyncio.sleep(0)
                 await self._write()
                 self._is_following = batch[-1].sequence >= self._end
-                if len(batch) < QUIET_BATCH:
-                    await self._clock.sleep(LINGER_S)
 
     async def _watch(self) -> None:
         """Notice rows that were lost although nothing is being written."""

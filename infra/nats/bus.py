@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Final
 
-from nats.aio.msg import Msg
 from nats.errors import Error
 
-from infra.nats.connection import Connection
-
-_PENDING_MESSAGES: Final = 65_536
-_PENDING_BYTES: Final = 64 * 1024 * 1024
+from infra.nats.connection import Connection, Listener, Message
 
 
 class NatsBus:
@@ -28,10 +22,10 @@ class NatsBus:
     async def subscribe(self, subject: str, handler: Callable[[str, bytes], None]) -> Callable[[], Awaitable[None]]:
         """Call `handler(subject, payload)` for each message; the result ends the subscription."""
 
-        async def receive(message: Msg) -> None:
-            handler(message.subject, message.data)
+        def receive(message: Message) -> None:
+            handler(message.subject, message.payload)
 
-        return await self._subscribe(subject, receive)
+        return await self._listen(subject, receive)
 
     async def request(self, subject: str, payload: bytes, timeout_s: float) -> bytes | None:
         """Ask and return the first answer, or None when none comes in time."""
@@ -46,25 +40,20 @@ class NatsBus:
     async def serve(self, subject: str, handler: Callable[[str, bytes], bytes | None]) -> Callable[[], Awaitable[None]]:
         """Answer requests on `subject` with what `handler` returns (None: no answer)."""
 
-        async def answer(message: Msg) -> None:
-            result = handler(message.subject, message.data)
+        def answer(message: Message) -> None:
+            result = handler(message.subject, message.payload)
             if result is not None and message.reply:
                 self._connection.send(message.reply, result)
 
-        return await self._subscribe(subject, answer)
+        return await self._listen(subject, answer)
 
-    async def _subscribe(
-        self, subject: str, receive: Callable[[Msg], Awaitable[None]]
-    ) -> Callable[[], Awaitable[None]]:
+    async def _listen(self, subject: str, listener: Listener) -> Callable[[], Awaitable[None]]:
         """Subscribe; when this returns, the server knows, if there is a connection."""
-        subscription = await self._connection.client.subscribe(
-            subject, cb=receive, pending_msgs_limit=_PENDING_MESSAGES, pending_bytes_limit=_PENDING_BYTES
-        )
+        stop = await self._connection.listen(subject, listener)
         await self._connection.settle()
 
         async def unsubscribe() -> None:
-            with contextlib.suppress(Error):
-                await subscription.unsubscribe()
+            await stop()
             await self._connection.settle()
 
         return unsubscribe

@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Awaitable, Callable
+from typing import Any, Final, NamedTuple
 
 import nats.aio.client
 from nats.errors import Error
@@ -30,7 +30,35 @@ EXPECTED_HEADER: Final = "Nats-Expected-Last-Subject-Sequence"
 _RECORD_HEADERS: Final = f"NATS/1.0\r\n{EXPECTED_HEADER}:".encode()
 
 
+class Message(NamedTuple):
+    """What has arrived for a listener."""
+
+    subject: str
+    reply: str
+    payload: bytes
+    headers: dict[str, str] | None
+
+
+Listener = Callable[[Message], None]
+
+
 class _Client(nats.aio.client.Client):
+    def __init__(self) -> None:
+        super().__init__()
+        self.listeners: dict[int, Listener] = {}
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        # A listener is called at once. The queue and the task that the base class has for each subscription
+        # cost as much as all that is done with a message.
+        listener = self.listeners.get(sid)
+        if listener is None:
+            await super()._process_msg(sid, subject, reply, data, headers)
+            return
+        try:
+            listener(Message(subject.decode(), reply.decode(), data, await self._process_headers(headers)))
+        except Exception as error:
+            await self._error_cb(error)
+
     async def _process_err(self, err_msg: str) -> None:
         # The base class closes for good on most errors the server names; a process that lives on without its
         # connection is worse than one that tries again.
@@ -102,6 +130,22 @@ class Connection:
             return True
         raise AssertionError("the client waited although its buffer has room")
 
+    async def listen(self, subject: str, listener: Listener) -> Callable[[], Awaitable[None]]:
+        """Call `listener` with each message, in the order of arrival over all subjects; the result ends it.
+
+        A listener returns soon, since nothing else arrives meanwhile. What it raises is logged.
+        """
+        subscription = await self.client.subscribe(subject)
+        number = subscription._id
+        self.client.listeners[number] = listener
+
+        async def unsubscribe() -> None:
+            self.client.listeners[number] = _ignore
+            with contextlib.suppress(Error):
+                await subscription.unsubscribe()
+
+        return unsubscribe
+
     async def settle(self) -> None:
         """Wait until the server knows all that was sent before, subscriptions above all; seconds at the most.
 
@@ -170,6 +214,10 @@ class Connection:
     def _tell(self, listeners: list[Callable[[], None]]) -> None:
         for listener in tuple(listeners):
             listener()
+
+
+def _ignore(_: Message) -> None:
+    """Hear what still arrives after a listener's end."""
 
 
 def _without_login(url: str) -> str:

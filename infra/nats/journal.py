@@ -8,11 +8,10 @@ from itertools import count
 from typing import Final
 
 import msgspec
-from nats.aio.msg import Msg
 from nats.errors import Error
 from nats.js.errors import NotFoundError
 
-from infra.nats.connection import EXPECTED_HEADER, Connection
+from infra.nats.connection import EXPECTED_HEADER, Connection, Message
 from infra.nats.reader import JournalReader
 from infra.ports import AppendUnknown, Fenced, JournalMessage, JournalUnavailable
 from mockexchange.messages.subjects import JOURNAL_STREAM
@@ -59,15 +58,19 @@ _decode_acknowledgement: Final = msgspec.json.Decoder(_Acknowledgement).decode
 class NatsJournal:
     """The stream `JOURNAL`, which `ensure_stream` has made.
 
-    An append ends as unknown as soon as the connection is lost, or after `append_timeout_s`.
+    An append ends as unknown as soon as the connection is lost, or after `append_timeout_s`. Who only follows the
+    journal and may lag a little reads with `linger_s`, at a fraction of the cost.
     """
 
-    def __init__(self, connection: Connection, *, append_timeout_s: float = APPEND_TIMEOUT_S) -> None:
+    def __init__(
+        self, connection: Connection, *, append_timeout_s: float = APPEND_TIMEOUT_S, linger_s: float = 0.0
+    ) -> None:
         self._connection = connection
         self._append_timeout_s = append_timeout_s
+        self._linger_s = linger_s
         self._inbox = ""
         self._tokens = count(1)
-        self._waiting: dict[str, asyncio.Future[Msg]] = {}
+        self._waiting: dict[str, asyncio.Future[Message]] = {}
         connection.on_lost(self._fail_waiting)
 
     @property
@@ -106,36 +109,36 @@ class NatsJournal:
 
     async def read(self, subjects: Sequence[str], start: int) -> AsyncGenerator[list[JournalMessage], None]:
         """Yield stored records in order without end; see `infra.ports.Journal`."""
-        reader = JournalReader(self._connection, subjects, start)
+        reader = JournalReader(self._connection, subjects, start, linger_s=self._linger_s)
         try:
             while True:
                 yield await reader.next_batch()
         finally:
             await reader.close()
 
-    async def _publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> Msg:
+    async def _publish(self, subject: str, payload: bytes, headers: dict[str, str]) -> Message:
         await self._ensure_inbox()
-        token = str(next(self._tokens))
-        answer: asyncio.Future[Msg] = asyncio.get_running_loop().create_future()
-        self._waiting[token] = answer
+        reply = f"{self._inbox}.{next(self._tokens)}"
+        answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._waiting[reply] = answer
         try:
-            if not self._connection.send(subject, payload, f"{self._inbox}.{token}", headers):
+            if not self._connection.send(subject, payload, reply, headers):
                 raise JournalUnavailable("no connection to NATS, or the server is not taking data")
             return await asyncio.wait_for(answer, self._append_timeout_s)
         except TimeoutError as error:
             raise AppendUnknown(f"no answer to an append within {self._append_timeout_s} s") from error
         finally:
-            del self._waiting[token]
+            del self._waiting[reply]
 
     async def _ensure_inbox(self) -> None:
         if self._inbox:
             return
         self._connection.require()
         self._inbox = self._connection.client.new_inbox()
-        await self._connection.client.subscribe(f"{self._inbox}.*", cb=self._receive_answer)
+        await self._connection.listen(f"{self._inbox}.*", self._receive_answer)
 
-    async def _receive_answer(self, message: Msg) -> None:
-        answer = self._waiting.get(message.subject.rpartition(".")[2])
+    def _receive_answer(self, message: Message) -> None:
+        answer = self._waiting.get(message.subject)
         if answer is not None and not answer.done():
             answer.set_result(message)
 
@@ -145,7 +148,7 @@ class NatsJournal:
                 answer.set_exception(AppendUnknown("the connection was lost during an append"))
 
 
-def _sequence_of(answer: Msg) -> int:
+def _sequence_of(answer: Message) -> int:
     """Return the sequence an acknowledgement names, or raise what the server refused.
 
     Only refusals that the server gives before it touches its store count as not stored. After any other error
@@ -153,7 +156,7 @@ def _sequence_of(answer: Msg) -> int:
     """
     if answer.headers is not None and answer.headers.get("Status") == _NO_RESPONDERS:
         raise JournalUnavailable("the journal's stream does not answer")
-    acknowledgement = _decode_acknowledgement(answer.data)
+    acknowledgement = _decode_acknowledgement(answer.payload)
     refusal = acknowledgement.error
     if refusal is None:
         assert acknowledgement.seq > 0

@@ -87,3 +87,8 @@ def equity(account_id: int | str) -> str:
 def heartbeat(part: str) -> str:
     """Return the subject on which a part reports its counters once a second."""
     return f"system.{part}"
+
+
+def calls(part: str, incarnation: str) -> str:
+    """Return the address of one incarnation of a part, to which other parts of the exchange send calls."""
+    return f"call.{part}.{incarnation}"

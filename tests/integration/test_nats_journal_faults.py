@@ -22,12 +22,19 @@ ALL = ["journal.>"]
 TIMEOUT_S = 60.0
 
 
+@pytest.fixture(autouse=True, params=[0.0, 0.01], ids=["pushed", "fetched"])
+def linger(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Reader, "linger_s", request.param)
+
+
 class Reader:
     """Reads the whole journal in the background, as an actor does."""
 
+    linger_s = 0.0
+
     def __init__(self, connection: Connection) -> None:
         self.messages: list[JournalMessage] = []
-        self.task = asyncio.ensure_future(self._read(NatsJournal(connection)))
+        self.task = asyncio.ensure_future(self._read(NatsJournal(connection, linger_s=self.linger_s)))
 
     @property
     def end(self) -> int:
