@@ -1,8 +1,9 @@
 """Micro-batching of requests to the accounts shards.
 
-One Ray call costs about a millisecond however much it carries. So whatever arrives on a channel while a call of it is
-in flight goes into the next call: no timer, nothing added when idle. A channel is a (shard, name) pair: a symbol's
-orders have one of their own, so that a symbol that hangs delays itself alone.
+A call costs as much as several orders, however much it carries. So whatever arrives on a channel while it has its calls
+in flight goes into the next one: no timer, nothing added when idle. A channel is a (shard, name) pair: a symbol's
+orders have one of their own, so that a symbol that hangs delays itself alone. Calls of a channel reach the shard in the
+order in which they are made, so that while one waits for the book the next is already decided.
 
 A call that got no answer is sent again with the same command ids, which the shard executes once.
 """
@@ -14,6 +15,7 @@ import logging
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Final, NamedTuple
 
 import msgspec
@@ -45,15 +47,17 @@ _decode: Final = msgspec.msgpack.Decoder(list[ShardAnswer]).decode
 class DispatchLimits:
     """Bounds of the dispatcher.
 
-    A call older than `patience_s` no longer holds its channel back, up to `max_calls` at once: one order that waits for
-    another symbol must not make all orders of its own symbol wait. `grace_s` is how long after its deadline an answer
-    may still come in. `pauses_s` grow from one failed call of a channel to the next.
+    A channel has up to `depth` calls in flight, and one at a time after a failure. A call older than `patience_s` no
+    longer counts, up to `max_calls` in all: one order that waits for another symbol must not make all orders of its own
+    symbol wait. `grace_s` is how long after its deadline an answer may still come in. `pauses_s` grow from one failed
+    call of a channel to the next.
     """
 
     max_batch: int = 500
     max_queue: int = 5_000
     max_pending: int = 20_000
-    max_calls: int = 4
+    depth: int = 2
+    max_calls: int = 6
     patience_s: float = 0.25
     grace_s: float = 0.75
     pauses_s: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5)
@@ -87,9 +91,10 @@ class _Group:
 class _Entry:
     """A request on its way, and what is known of its fate."""
 
-    __slots__ = ("deadline_ns", "detail", "group", "index", "may_execute", "request")
+    __slots__ = ("deadline_ns", "detail", "group", "index", "may_execute", "number", "request")
 
-    def __init__(self, request: ShardRequest, deadline_ns: int, group: _Group, index: int) -> None:
+    def __init__(self, number: int, request: ShardRequest, deadline_ns: int, group: _Group, index: int) -> None:
+        self.number = number
         self.request = request
         self.deadline_ns = deadline_ns
         self.group = group
@@ -106,14 +111,15 @@ class _Entry:
 
 @dataclass(eq=False, slots=True)
 class _Channel:
-    """What waits for one (shard, name), and the calls under way; `holder` is the call that the next one waits for."""
+    """What waits for one (shard, name), and the calls under way; `holders` are those for which the next ones wait."""
 
     shard: int
     name: str
     queue: deque[_Entry] = field(default_factory=deque)
     calls: set[asyncio.Task[None]] = field(default_factory=set)
-    holder: asyncio.Task[None] | None = None
+    holders: set[asyncio.Task[None]] = field(default_factory=set)
     failures: int = 0
+    is_starting: bool = False
 
 
 _UNANSWERED: Final = Unavailable(SILENT)
@@ -131,6 +137,7 @@ class Dispatcher:
         self._limits = limits or DispatchLimits()
         self._channels: dict[tuple[int, str], _Channel] = {}
         self._is_closed = False
+        self._numbers = count()
         self.pending = 0
         self.counters = {"calls": 0, "requests": 0, "resent": 0, "lost_calls": 0, "refused_busy": 0, "given_up": 0}
 
@@ -140,12 +147,19 @@ class Dispatcher:
 
     async def ask_all(self, calls: Sequence[Call], deadline_ns: int) -> list[ShardAnswer]:
         """Send several requests; return their answers in the same order, once all are there."""
-        if not calls:
-            return []
+        return await self.send_all(calls, deadline_ns)
+
+    def send_all(self, calls: Sequence[Call], deadline_ns: int) -> asyncio.Future[list[ShardAnswer]]:
+        """Send several requests on their way; the result becomes their answers in the same order.
+
+        Of two requests on one channel the shard takes the one that was sent first first, as long as no call fails.
+        """
         group = _Group(len(calls))
         for index, (shard, name, request) in enumerate(calls):
-            self._put(shard, name, _Entry(request, deadline_ns, group, index))
-        return await group.future
+            self._put(shard, name, _Entry(next(self._numbers), request, deadline_ns, group, index))
+        if not calls:
+            group.future.set_result([])
+        return group.future
 
     async def close(self) -> None:
         """Give up all that is under way and take nothing more."""
@@ -177,11 +191,13 @@ class Dispatcher:
 
         The batch is taken when the task runs: all that arrives in this turn of the event loop shares the call.
         """
-        if self._is_closed or channel.holder is not None:
+        depth = 1 if channel.failures else self._limits.depth
+        if self._is_closed or channel.is_starting or len(channel.holders) >= depth:
             return
         if channel.queue and len(channel.calls) < self._limits.max_calls:
             call = asyncio.create_task(self._deliver(channel))
-            channel.holder = call
+            channel.is_starting = True
+            channel.holders.add(call)
             channel.calls.add(call)
         else:
             self._forget_idle(channel)
@@ -194,13 +210,15 @@ class Dispatcher:
         """Send one batch and settle it; what got no answer goes back to the head of the queue."""
         call = asyncio.current_task()
         assert call is not None
+        channel.is_starting = False
         batch = self._take(channel)
+        self._advance(channel)
         try:
             if batch:
                 answers = await self._call(channel, call, batch)
                 unanswered = self._settle(batch, answers)
                 batch = []
-                channel.queue.extendleft(reversed(unanswered))
+                self._put_back(channel, unanswered)
                 await self._pause(channel, call, len(unanswered) == len(answers))
         except asyncio.CancelledError:
             self._give_up_all(self._unanswered(batch, CLOSED), CLOSED)
@@ -211,6 +229,12 @@ class Dispatcher:
         finally:
             channel.calls.discard(call)
             self._release(channel, call)
+
+    @staticmethod
+    def _put_back(channel: _Channel, entries: list[_Entry]) -> None:
+        """Put entries before all that came later."""
+        if entries:
+            channel.queue = deque(sorted([*entries, *channel.queue], key=lambda entry: entry.number))
 
     def _take(self, channel: _Channel) -> list[_Entry]:
         """Take what the next call carries, leaving out what is past its deadline."""
@@ -296,7 +320,7 @@ class Dispatcher:
         first_ns = min((entry.deadline_ns for entry in channel.queue), default=0)
         remaining_s = (first_ns - self._clock.now_ns()) / NS_PER_S
         # A call that was overtaken has no channel to hold back.
-        if channel.holder is call and remaining_s > 0:
+        if call in channel.holders and remaining_s > 0:
             await self._clock.sleep(min(pause_s, remaining_s))
 
     def _finish(self, entry: _Entry, answer: ShardAnswer | None) -> None:
@@ -314,6 +338,5 @@ class Dispatcher:
             entry.give_up(detail)
 
     def _release(self, channel: _Channel, call: asyncio.Task[None]) -> None:
-        if channel.holder is call:
-            channel.holder = None
+        channel.holders.discard(call)
         self._advance(channel)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
@@ -55,6 +56,13 @@ class Replaced(NamedTuple):
     replaced: Order | None
 
 
+class Sent(NamedTuple):
+    """Orders on their way: their commands, with a Failure where there is none, and the answers to come."""
+
+    commands: list[PlaceOrder | Failure]
+    answers: asyncio.Future[list[ShardAnswer]]
+
+
 class OrderDesk:
     """Places, changes, cancels and reads orders of one account at a time."""
 
@@ -71,6 +79,13 @@ class OrderDesk:
 
     async def place_many(self, caller: Caller, orders: Sequence[NewOrder | Failure]) -> list[Placed | Failure]:
         """Place orders; return one answer for each, in order. A Failure among them is handed through."""
+        return await self.outcomes(await self.send_many(caller, orders))
+
+    async def send_many(self, caller: Caller, orders: Sequence[NewOrder | Failure]) -> Sent:
+        """Send orders on their way; `outcomes` then waits for what becomes of them. Raises Failure.
+
+        The shard takes those of one symbol in the order of these calls, if each is made after the one before has ended.
+        """
         self._floor.check_open()
         references = await self.commands.look_up([new for new in orders if isinstance(new, NewOrder)])
         deadline_ns = self._floor.deadline_ns()
@@ -85,8 +100,12 @@ class OrderDesk:
 
         commands = [command(new) for new in orders]
         calls = [Call(caller.shard, item.symbol, item) for item in commands if isinstance(item, PlaceOrder)]
-        answers = iter(await self._floor.dispatcher.ask_all(calls, deadline_ns))
-        return [self._outcome(next(answers)) if isinstance(item, PlaceOrder) else item for item in commands]
+        return Sent(commands, self._floor.dispatcher.send_all(calls, deadline_ns))
+
+    async def outcomes(self, sent: Sent) -> list[Placed | Failure]:
+        """Return what became of orders, in the order in which they were given."""
+        answers = iter(await sent.answers)
+        return [self._outcome(next(answers)) if isinstance(item, PlaceOrder) else item for item in sent.commands]
 
     async def place_list(
         self, caller: Caller, first: NewOrder, second: NewOrder, list_client_order_id: str = ""

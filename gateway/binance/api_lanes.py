@@ -1,7 +1,8 @@
 """The order in which requests of one connection are worked off.
 
-What changes orders of one symbol is done in the order in which it came: while one batch is under way all that comes
-waits, and is then the next. Reads need no order and run beside each other.
+What changes orders of one symbol is done in the order in which it came. Orders are sent on their way as they come, in
+batches of what has come meanwhile, and need not be answered before the next are sent; whatever else changes orders
+waits for their answers, and they for its. Reads need no order and run beside each other.
 """
 
 from __future__ import annotations
@@ -15,28 +16,38 @@ from typing import Generic, TypeVar
 R = TypeVar("R")
 
 
-class Lanes(Generic[R]):
-    """Works off requests: `do_batch` is given runs of one kind, `do_one` what needs no order.
+class _Lane(Generic[R]):
+    """What waits for one symbol, and the batches that were sent and have no answer yet."""
 
-    Neither may raise. `is_batched` tells the two kinds of a lane apart: those that are done in one call, and those that
-    are done side by side.
+    def __init__(self) -> None:
+        self.queue: deque[R] = deque()
+        self.sent: set[asyncio.Task[None]] = set()
+        self.is_worked_off = False
+
+
+class Lanes(Generic[R]):
+    """Works off requests: `send_batch` is given runs of one kind, `do_one` what needs no order.
+
+    `send_batch` returns when a run has been sent, and what it returns ends when the run is answered. Nothing may raise.
+    `is_batched` tells the two kinds of a lane apart: those that are sent in batches, and those that are done one beside
+    the other.
     """
 
     def __init__(
         self,
         do_one: Callable[[R], Awaitable[None]],
-        do_batch: Callable[[Sequence[R]], Awaitable[None]],
+        send_batch: Callable[[Sequence[R]], Awaitable[Awaitable[None]]],
         is_batched: Callable[[R], bool],
         max_pending: int,
     ) -> None:
         self._do_one = do_one
-        self._do_batch = do_batch
+        self._send_batch = send_batch
         self._is_batched = is_batched
         self._max_pending = max_pending
         self._pending = 0
         self._room = asyncio.Event()
         self._room.set()
-        self._queues: dict[str, deque[R]] = {}
+        self._lanes: dict[str, _Lane[R]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
@@ -51,44 +62,57 @@ class Lanes(Generic[R]):
             await self._room.wait()
         self._pending += 1
         if lane is None:
-            self._start(self._do_and_forget(request))
+            self._start(self._do(request))
             return
-        queue = self._queues.get(lane)
-        if queue is not None:
-            queue.append(request)
-            return
-        self._queues[lane] = deque([request])
-        self._start(self._work_off(lane))
+        chosen = self._lanes.get(lane)
+        if chosen is None:
+            chosen = self._lanes[lane] = _Lane()
+        chosen.queue.append(request)
+        if not chosen.is_worked_off:
+            chosen.is_worked_off = True
+            self._start(self._work_off(lane, chosen))
 
     def stop(self) -> None:
         """Answer nobody any more."""
         for task in self._tasks:
             task.cancel()
 
-    def _start(self, work: Awaitable[None]) -> None:
+    def _start(self, work: Awaitable[None]) -> asyncio.Task[None]:
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
-    async def _do_and_forget(self, request: R) -> None:
+    async def _do(self, request: R) -> None:
         await self._do_one(request)
         self._finish(1)
 
-    async def _work_off(self, lane: str) -> None:
-        queue = self._queues[lane]
-        while queue:
-            batch = list(queue)
-            queue.clear()
+    async def _work_off(self, name: str, lane: _Lane[R]) -> None:
+        while lane.queue:
+            batch = list(lane.queue)
+            lane.queue.clear()
             for is_batched, group in groupby(batch, self._is_batched):
                 run = list(group)
                 if is_batched:
-                    await self._do_batch(run)
-                elif len(run) == 1:
-                    await self._do_one(run[0])
+                    answered = await self._send_batch(run)
+                    lane.sent.add(self._start(self._await_answers(name, lane, answered, len(run))))
                 else:
-                    await asyncio.gather(*(self._do_one(request) for request in run))
-                self._finish(len(run))
-        del self._queues[lane]
+                    await asyncio.gather(*lane.sent)
+                    await asyncio.gather(*map(self._do, run))
+        lane.is_worked_off = False
+        self._forget_idle(name, lane)
+
+    async def _await_answers(self, name: str, lane: _Lane[R], answered: Awaitable[None], count: int) -> None:
+        await answered
+        self._finish(count)
+        task = asyncio.current_task()
+        assert task is not None
+        lane.sent.discard(task)
+        self._forget_idle(name, lane)
+
+    def _forget_idle(self, name: str, lane: _Lane[R]) -> None:
+        if not lane.sent and not lane.is_worked_off:
+            self._lanes.pop(name, None)
 
     def _finish(self, count: int) -> None:
         self._pending -= count

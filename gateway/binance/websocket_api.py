@@ -5,24 +5,23 @@ Order entry is the fast lane: `order.place` requests that have come while others
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from litestar import websocket
 
 from gateway.auth import Caller
+from gateway.binance.api_answers import ApiAnswers, Asking
 from gateway.binance.api_lanes import Lanes
+from gateway.binance.api_orders import OrderBatches
 from gateway.binance.catalogue import BY_NAME
-from gateway.binance.errors import BAD_KEY, BinanceError, describe
-from gateway.binance.limits import count_orders, count_request, rate_limits
+from gateway.binance.errors import BAD_KEY, BinanceError
+from gateway.binance.limits import count_orders, count_request
 from gateway.binance.listen_keys import is_valid
 from gateway.binance.operation import Inquiry, Operation, Security
-from gateway.binance.order_requests import Asked, read_order
-from gateway.binance.orders import show_placed
 from gateway.binance.parameters import Parameters
 from gateway.binance.signature import (
     authorize,
@@ -34,7 +33,6 @@ from gateway.binance.signature import (
 )
 from gateway.binance.user_streams import UserStream
 from gateway.failures import Failure
-from gateway.order_desk import Placed
 from gateway.rate_limits import Used
 from gateway.streams.connection import ConnectionLimits
 from gateway.streams.visit import AnySocket, Visit, receive_visit
@@ -62,16 +60,7 @@ class Request(msgspec.Struct):
     params: dict[str, Any] | None = None
 
 
-class Asking(NamedTuple):
-    """A request on its way."""
-
-    number: int | str | None
-    operation: Operation
-    parameters: Parameters
-
-
 _decode: Final = msgspec.json.Decoder(Request, float_hook=Decimal).decode
-_encode: Final = msgspec.json.Encoder().encode
 
 
 class Subscription:
@@ -94,7 +83,7 @@ class Subscription:
         if self._held is not None:
             self._held.append(event)
         else:
-            self._session.send({"subscriptionId": self.number, "event": event})
+            self._session.answers.send({"subscriptionId": self.number, "event": event})
 
     def _end(self, code: int, reason: str) -> None:
         self._session.lose(self, code, reason)
@@ -107,8 +96,10 @@ class ApiSession:
         self.gateway = visit.gateway
         self._visit = visit
         self._connection = visit.connection
-        self._lanes = Lanes(self._answer, self._answer_orders, _is_order, self.gateway.streams.limits.max_pending)
-        self._returns_limits = visit.query.get("returnRateLimits", "true") != "false"
+        returns_limits = visit.query.get("returnRateLimits", "true") != "false"
+        self.answers = ApiAnswers(visit.connection.send, returns_limits=returns_limits)
+        orders = OrderBatches(self.gateway, self._authorized, self.answers)
+        self._lanes = Lanes(self._answer, orders.send, _is_order, self.gateway.streams.limits.max_pending)
         self._caller: Caller | None = None
         self._api_key: str | None = None
         self._since_ms = 0
@@ -131,10 +122,6 @@ class ApiSession:
         while (text := await self._connection.receive()) is not None:
             await self._take(text)
 
-    def send(self, message: Any) -> None:
-        """Send a message as JSON."""
-        self._connection.send(_encode(message).decode())
-
     def lose(self, subscription: Subscription, code: int, reason: str) -> None:
         """Close, since a subscription has ended by itself."""
         self._drop(subscription)
@@ -149,10 +136,10 @@ class ApiSession:
             number = _checked_id(request.id)
             parameters = Parameters.of_json(request.params or {})
         except msgspec.DecodeError:
-            self._refuse(None, BinanceError(-1135, "Invalid JSON Request"))
+            self.answers.refuse(None, BinanceError(-1135, "Invalid JSON Request"))
             return
         except Failure as failure:
-            self._refuse(None, failure)
+            self.answers.refuse(None, failure)
             return
         own = self._own.get(request.method)
         if own is not None:
@@ -160,7 +147,7 @@ class ApiSession:
             return
         operation = BY_NAME.get(request.method)
         if operation is None:
-            self._refuse(number, BinanceError(-1020, "This operation is not supported."))
+            self.answers.refuse(number, BinanceError(-1020, "This operation is not supported."))
             return
         lane = parameters.raw("symbol") if operation.security is Security.TRADE else None
         await self._lanes.put(Asking(number, operation, parameters), lane)
@@ -173,9 +160,9 @@ class ApiSession:
             used = await count_request(self.gateway, self._visit.address, SESSION, parameters)
             result = await handle(parameters)
         except Failure as failure:
-            self._refuse(number, failure, used, parameters)
+            self.answers.refuse(number, failure, used, parameters)
             return
-        self._tell(number, result, used, parameters)
+        self.answers.tell(number, result, used, parameters)
         for subscription in tuple(self._subscriptions.values()):
             subscription.go_live()
 
@@ -184,61 +171,11 @@ class ApiSession:
         try:
             result = await asking.operation.handle(await self._authorized(asking, used))
         except Failure as failure:
-            self._refuse(asking.number, failure, used, asking.parameters)
+            self.answers.refuse(asking.number, failure, used, asking.parameters)
         except Exception:
-            self._break(asking)
+            self.answers.break_off(asking)
         else:
-            self._tell(asking.number, result, used, asking.parameters)
-
-    async def _answer_orders(self, run: Sequence[Asking]) -> None:
-        """Place all orders of a run in one call for each account that asks."""
-        used: list[list[Used]] = [[] for _ in run]
-        readings = [self._read_order(asking, counted) for asking, counted in zip(run, used, strict=True)]
-        # Counting asks a store, which is then asked for all at once.
-        is_counted = self.gateway.limiter.has_limits and len(run) > 1
-        read = await asyncio.gather(*readings) if is_counted else [await reading for reading in readings]
-        ready: dict[Caller, list[tuple[int, Asked]]] = {}
-        outcomes: list[Failure | tuple[Placed, Asked]] = []
-        for index, item in enumerate(read):
-            if isinstance(item, Failure):
-                outcomes.append(item)
-            else:
-                ready.setdefault(item[0], []).append((index, item[1]))
-                outcomes.append(_NOT_YET)
-        for caller, chosen in ready.items():
-            placed = await self._place(caller, [asked for _, asked in chosen])
-            for (index, asked), answer in zip(chosen, placed, strict=True):
-                outcomes[index] = answer if isinstance(answer, Failure) else (answer, asked)
-        for asking, counted, outcome in zip(run, used, outcomes, strict=True):
-            self._tell_order(asking, counted, outcome)
-
-    async def _read_order(self, asking: Asking, used: list[Used]) -> tuple[Caller, Asked] | Failure:
-        try:
-            inquiry = await self._authorized(asking, used)
-            return inquiry.account, await read_order(inquiry)
-        except Failure as failure:
-            return failure
-        except Exception:
-            logger.exception("%s broke", asking.operation.name)
-            return BinanceError(*_BROKEN)
-
-    async def _place(self, caller: Caller, asked: Sequence[Asked]) -> Sequence[Placed | Failure]:
-        try:
-            return await self.gateway.orders.place_many(caller, [item.new for item in asked])
-        except Failure as failure:
-            return [failure] * len(asked)
-        except Exception:
-            logger.exception("orders broke")
-            return [BinanceError(*_BROKEN)] * len(asked)
-
-    def _tell_order(self, asking: Asking, used: list[Used], outcome: Failure | tuple[Placed, Asked]) -> None:
-        try:
-            if isinstance(outcome, Failure):
-                raise outcome
-            placed, asked = outcome
-            self._tell(asking.number, show_placed(placed, asked.response), used, asking.parameters)
-        except Failure as failure:
-            self._refuse(asking.number, failure, used, asking.parameters)
+            self.answers.tell(asking.number, result, used, asking.parameters)
 
     async def _authorized(self, asking: Asking, used: list[Used]) -> Inquiry:
         """Count a request and find out who asks; `used` is filled with what is used up. Raises Failure."""
@@ -276,7 +213,7 @@ class ApiSession:
             "apiKey": self._api_key,
             "authorizedSince": self._since_ms or None,
             "connectedSince": self._connected_ms,
-            "returnRateLimits": self._returns_limits,
+            "returnRateLimits": self.answers.returns_limits,
             "serverTime": self._now_ms(),
             "userDataStream": bool(self._subscriptions),
         }
@@ -343,7 +280,7 @@ class ApiSession:
         """End a subscription, and say so where it was heard."""
         self._drop(subscription)
         event = {"e": "eventStreamTerminated", "E": self._now_ms()}
-        self.send({"subscriptionId": subscription.number, "event": event})
+        self.answers.send({"subscriptionId": subscription.number, "event": event})
 
     def _drop(self, subscription: Subscription) -> None:
         self._subscriptions.pop(subscription.number, None)
@@ -353,33 +290,6 @@ class ApiSession:
         self._lanes.stop()
         for subscription in list(self._subscriptions.values()):
             self._drop(subscription)
-
-    # --- answers ---
-
-    def _tell(self, number: int | str | None, result: Any, used: list[Used], parameters: Parameters) -> None:
-        answer = {"id": number, "status": 200, "result": result}
-        self.send(answer | self._limits(used, parameters))
-
-    def _refuse(
-        self,
-        number: int | str | None,
-        failure: Failure,
-        used: Sequence[Used] = (),
-        parameters: Parameters | None = None,
-    ) -> None:
-        told = describe(failure)
-        error = {"code": told.code, "msg": told.text}
-        answer = {"id": number, "status": told.status, "error": error}
-        self.send(answer | self._limits(used, parameters))
-
-    def _limits(self, used: Sequence[Used], parameters: Parameters | None) -> Json:
-        wanted = None if parameters is None else parameters.raw("returnRateLimits")
-        is_wanted = self._returns_limits if not wanted else wanted != "false"
-        return {"rateLimits": rate_limits(used)} if is_wanted else {}
-
-    def _break(self, asking: Asking) -> None:
-        logger.exception("%s broke", asking.operation.name)
-        self._refuse(asking.number, BinanceError(*_BROKEN))
 
     def _now_ms(self) -> int:
         return self.gateway.parts.clock.now_ns() // NS_PER_MS
@@ -391,10 +301,6 @@ async def _nothing(_: Inquiry) -> None:
 
 SESSION: Final = Operation("", "", "", Security.NONE, 2, _nothing)
 """What requests of the session count as."""
-
-_BROKEN: Final = (-1000, "An unknown error occurred while processing the request.", 500)
-_NOT_YET: Final = BinanceError(*_BROKEN)
-"""What an order's outcome is until it is known."""
 
 
 def _is_order(asking: Asking) -> bool:

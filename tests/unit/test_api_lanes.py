@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 
 from gateway.binance.api_lanes import Lanes
 from tests.support.eventually import eventually
@@ -13,32 +13,77 @@ class Desk:
     """Works off requests when it is let to; names that begin with `o` are batched."""
 
     def __init__(self, max_pending: int = 100) -> None:
-        self.done: list[tuple[str, ...]] = []
-        self.gate = asyncio.Event()
-        self.begun = 0
+        self.sent: list[tuple[str, ...]] = []
+        self.done: list[str] = []
+        self.sending = asyncio.Event()
+        self.answering = asyncio.Event()
+        self.sending.set()
         self.lanes = Lanes[str](self.one, self.batch, lambda name: name.startswith("o"), max_pending)
 
     async def one(self, name: str) -> None:
-        self.begun += 1
-        await self.gate.wait()
-        self.done.append((name,))
+        self.sent.append((name,))
+        await self.answering.wait()
+        self.done.append(name)
 
-    async def batch(self, names: Sequence[str]) -> None:
-        self.begun += len(names)
-        await self.gate.wait()
-        self.done.append(tuple(names))
+    async def batch(self, names: Sequence[str]) -> Awaitable[None]:
+        await self.sending.wait()
+        self.sent.append(tuple(names))
+
+        async def answer() -> None:
+            await self.answering.wait()
+            self.done.extend(names)
+
+        return answer()
+
+    async def finish(self) -> None:
+        self.sending.set()
+        self.answering.set()
+        await eventually(lambda: self.lanes.pending == 0)
 
 
-def test_what_comes_while_a_batch_is_under_way_is_the_next() -> None:
+def test_what_comes_while_a_batch_is_being_sent_is_the_next() -> None:
+    async def main() -> None:
+        desk = Desk()
+        desk.sending.clear()
+        for name in ("o1", "o2", "o3"):
+            await desk.lanes.put(name, "BTC")
+            await asyncio.sleep(0)
+        desk.sending.set()
+        await eventually(lambda: desk.sent == [("o1",), ("o2", "o3")])
+        assert not desk.done
+        await desk.finish()
+        assert desk.done == ["o1", "o2", "o3"]
+
+    asyncio.run(main())
+
+
+def test_a_batch_is_sent_before_the_one_before_it_is_answered() -> None:
+    async def main() -> None:
+        desk = Desk()
+        for name in ("o1", "o2"):
+            await desk.lanes.put(name, "BTC")
+            await eventually(lambda name=name: (name,) in desk.sent)  # type: ignore[misc]
+        assert not desk.done
+        await desk.finish()
+
+    asyncio.run(main())
+
+
+def test_what_is_no_order_waits_for_all_before_it_and_holds_back_all_after_it() -> None:
     async def main() -> None:
         desk = Desk()
         await desk.lanes.put("o1", "BTC")
-        await eventually(lambda: desk.begun == 1)
-        for name in ("o2", "o3", "c4", "c5", "o6"):
+        await eventually(lambda: desk.sent == [("o1",)])
+        for name in ("o2", "c3", "c4", "o5"):
             await desk.lanes.put(name, "BTC")
-        desk.gate.set()
-        await eventually(lambda: desk.lanes.pending == 0)
-        assert desk.done == [("o1",), ("o2", "o3"), ("c4",), ("c5",), ("o6",)]
+        await eventually(lambda: ("o2",) in desk.sent)
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert desk.sent == [("o1",), ("o2",)]
+        await desk.finish()
+        assert desk.sent == [("o1",), ("o2",), ("c3",), ("c4",), ("o5",)]
+        assert desk.done[:2] == ["o1", "o2"]
+        assert desk.done[-1] == "o5"
 
     asyncio.run(main())
 
@@ -48,9 +93,8 @@ def test_symbols_and_reads_do_not_wait_for_each_other() -> None:
         desk = Desk()
         for name, lane in (("o1", "BTC"), ("o2", "ETH"), ("read", None), ("other read", None)):
             await desk.lanes.put(name, lane)
-        await eventually(lambda: desk.begun == 4)
-        desk.gate.set()
-        await eventually(lambda: desk.lanes.pending == 0)
+        await eventually(lambda: len(desk.sent) == 4)
+        await desk.finish()
 
     asyncio.run(main())
 
@@ -61,11 +105,11 @@ def test_requests_without_an_answer_are_bounded() -> None:
         await desk.lanes.put("o1", "BTC")
         await desk.lanes.put("read", None)
         third = asyncio.create_task(desk.lanes.put("o2", "BTC"))
-        await eventually(lambda: desk.begun == 2)
+        await eventually(lambda: len(desk.sent) == 2)
         assert not third.done()
-        desk.gate.set()
+        desk.answering.set()
         await third
-        await eventually(lambda: desk.lanes.pending == 0)
-        assert ("o2",) in desk.done
+        await desk.finish()
+        assert "o2" in desk.done
 
     asyncio.run(main())

@@ -22,7 +22,8 @@ from mockexchange.messages.commands import (
 from mockexchange.messages.refusals import RejectReason
 from tests.support.manual_clock import ManualClock, settle
 
-LIMITS = DispatchLimits(patience_s=0.25, grace_s=0.75, pauses_s=(0.1, 0.2, 0.4))
+LIMITS = DispatchLimits(depth=1, patience_s=0.25, grace_s=0.75, pauses_s=(0.1, 0.2, 0.4))
+TWO_DEEP = DispatchLimits(depth=2, patience_s=0.25, grace_s=0.75, pauses_s=(0.1, 0.2, 0.4))
 Answering = Callable[[list[ShardRequest]], Awaitable[list[ShardAnswer]]]
 
 
@@ -74,6 +75,12 @@ class Bench:
         deadline_ns = self.clock.now_ns() + round(within_s * 1e9)
         return asyncio.ensure_future(self.dispatcher.ask(0, symbol, command(number, symbol), deadline_ns))
 
+    def numbers(self) -> list[list[int]]:
+        return [
+            [request.order_id for request in requests if isinstance(request, CancelOrder)]
+            for _, requests in self.shards.calls
+        ]
+
     def sizes(self) -> list[int]:
         return [len(requests) for _, requests in self.shards.calls]
 
@@ -116,6 +123,52 @@ def test_what_arrives_while_a_call_is_in_flight_shares_the_next() -> None:
         assert bench.sizes() == [1, 10]
 
     run(scenario)
+
+
+def test_two_calls_of_a_channel_are_in_flight_in_the_order_in_which_requests_came() -> None:
+    async def scenario(bench: Bench) -> None:
+        gate = bench.shards.hang("BTC/USDT")
+        orders = []
+        for number in range(6):
+            orders.append(bench.send(number))
+            await settle()
+        assert bench.numbers() == [[0], [1]]
+        gate.set()
+        assert await asyncio.gather(*orders) == [SequenceAnswer(number) for number in range(6)]
+        assert [number for call in bench.numbers() for number in call] == list(range(6))
+
+    run(scenario, TWO_DEEP)
+
+
+def test_more_than_one_call_carries_leaves_in_the_order_in_which_it_came() -> None:
+    async def scenario(bench: Bench) -> None:
+        gate = bench.shards.hang("BTC/USDT")
+        calls = [Call(0, "BTC/USDT", command(number)) for number in range(5)]
+        answers = bench.dispatcher.send_all(calls, bench.clock.now_ns() + 10**9)
+        await settle()
+        assert bench.numbers() == [[0, 1], [2, 3]]
+        gate.set()
+        assert await answers == [SequenceAnswer(number) for number in range(5)]
+        assert bench.numbers() == [[0, 1], [2, 3], [4]]
+
+    run(scenario, DispatchLimits(depth=2, max_batch=2))
+
+
+def test_calls_that_were_lost_together_are_sent_again_as_one_and_in_order() -> None:
+    async def scenario(bench: Bench) -> None:
+        orders = []
+        bench.shards.failures = [PeerLost("shard died"), PeerLost("shard died")]
+        for number in range(2):
+            orders.append(bench.send(number))
+            await settle(1)
+        orders.append(bench.send(2))
+        await settle()
+        assert bench.numbers()[:2] == [[0], [1]]
+        await bench.clock.advance(5)
+        assert await asyncio.gather(*orders) == [SequenceAnswer(number) for number in range(3)]
+        assert [number for call in bench.numbers()[2:] for number in call] == [0, 1, 2]
+
+    run(scenario, TWO_DEEP)
 
 
 def test_a_call_carries_no_more_than_the_limit() -> None:
@@ -185,7 +238,7 @@ def test_calls_under_way_on_a_channel_are_bounded() -> None:
         await bench.clock.advance(10)
         assert [type(await order) for order in orders] == [Unavailable] * 10
 
-    run(scenario, DispatchLimits(max_calls=3, patience_s=0.25, grace_s=0.75))
+    run(scenario, DispatchLimits(depth=1, max_calls=3, patience_s=0.25, grace_s=0.75))
 
 
 def test_a_lost_call_is_repeated_with_the_same_command_ids() -> None:
@@ -280,7 +333,7 @@ def test_a_full_queue_refuses_at_once() -> None:
         assert await bench.send(7, "ETH/USDT") == SequenceAnswer(7)
         assert not any(order.done() for order in waiting)
 
-    run(scenario, DispatchLimits(max_queue=5))
+    run(scenario, DispatchLimits(depth=1, max_queue=5))
 
 
 def test_all_channels_together_are_bounded() -> None:
