@@ -47,7 +47,8 @@ def test_the_market_is_there(client: Client, alice: Member) -> None:
     assert Decimal(client.get_orderbook_ticker(symbol="BTCUSDT")["bidPrice"]) > 0
     assert Decimal(client.get_ticker(symbol="BTCUSDT")["lastPrice"]) > 0
     assert Decimal(client.get_avg_price(symbol="BTCUSDT")["price"]) > 0
-    assert client.get_recent_trades(symbol="BTCUSDT", limit=2)
+    # The book has just woken, and its tape begins with the first trade it hears.
+    assert eventually(lambda: client.get_recent_trades(symbol="BTCUSDT", limit=2), "a trade is on the tape")
     assert client.get_aggregate_trades(symbol="BTCUSDT", limit=2)
     assert client.get_system_status()["status"] == 0
     assert client.get_trade_fee(symbol="BTCUSDT")[0]["symbol"] == "BTCUSDT"

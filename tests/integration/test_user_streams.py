@@ -151,7 +151,10 @@ async def test_a_signature_opens_a_subscription(at: StreamSite) -> None:
         told = next(message for message in seen if message.get("event", {}).get("e") == "executionReport")
         assert told["subscriptionId"] == 0
         assert told["event"]["i"] == order["result"]["orderId"]
-        ended = await talk.ask({"id": 3, "method": "userDataStream.unsubscribe"})
+        misspelt = signed(**terms, quantity="0.01", prise="50000")
+        await talk.say({"id": 3, "method": "order.place", "params": misspelt})
+        assert (await talk.until(lambda message: message.get("id") == 3))["error"]["code"] == -1104
+        ended = await talk.ask({"id": 4, "method": "userDataStream.unsubscribe", "params": {"subscriptionId": 0}})
         while "event" in ended and ended["event"]["e"] != "eventStreamTerminated":
             ended = await talk.hear()
         assert ended["event"]["e"] == "eventStreamTerminated"
