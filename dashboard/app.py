@@ -8,7 +8,7 @@ from typing import Any, cast
 from dash import Dash
 from quart import Quart
 
-from dashboard import links_desk, market_desk, orders_desk, portfolio_desk, shell, system_desk, web
+from dashboard import links_desk, market_desk, orders_desk, portfolio_desk, shell, system_desk, trade_desk, web
 from dashboard.live.exchange import LiveExchange
 from dashboard.pages import market, orders, portfolio, sign_in, system
 from dashboard.sessions import Session, Sessions
@@ -24,6 +24,9 @@ def create_app(live: LiveExchange, sessions: Sessions, *, taker_fee: Decimal, ma
         use_pages=True,
         pages_folder="",
         title="MockExchange",
+        index_string=shell.DOCUMENT,
+        # It runs before the page is drawn, and so before all others.
+        assets_ignore="scheme.js",
         update_title="",
         suppress_callback_exceptions=True,
         websocket_batch_delay=0.002,
@@ -44,6 +47,7 @@ def create_app(live: LiveExchange, sessions: Sessions, *, taker_fee: Decimal, ma
     system.register()
     app.layout = lambda: shell.frame(session_of())
     market_desk.register(app, live, session_of, taker_fee=taker_fee, maker_fee=maker_fee)
+    trade_desk.register(app, live, session_of)
     portfolio_desk.register(app, live, session_of)
     links_desk.register(app, live)
     orders_desk.register(app, live, session_of)

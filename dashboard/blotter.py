@@ -26,8 +26,12 @@ class Missed(Exception):
 
 
 class Query(NamedTuple):
-    """Which orders a page shows. `market` is a symbol or an asset; times are in milliseconds, `end` excluded."""
+    """Which orders of an account a page shows.
 
+    `market` is a symbol or an asset; times are in milliseconds, `end` excluded.
+    """
+
+    account: int
     status: str = ""
     side: str = ""
     kind: str = ""
@@ -37,16 +41,17 @@ class Query(NamedTuple):
     cursor: int = 0
 
     @classmethod
-    def of(cls, asked: dict[str, Any]) -> Query:
-        """Read what a browser asks for."""
+    def of(cls, account: int, asked: dict[str, Any]) -> Query:
+        """Read what a browser asks for of an account that is its to see."""
         status, side, kind, market = (str(asked.get(name) or "")[:40] for name in ("status", "side", "kind", "market"))
         start, end, cursor = (int(asked.get(name) or 0) for name in ("start", "end", "cursor"))
-        return cls(status, side, kind, market, start, end, cursor)
+        return cls(account, status, side, kind, market, start, end, cursor)
 
     def parameters(self) -> dict[str, str | int | None]:
         """Return what to ask the gateway for."""
         is_symbol = "/" in self.market
         return {
+            "account": self.account,
             "status": self.status or None,
             "side": self.side or None,
             "type": self.kind or None,

@@ -13,7 +13,6 @@ from dashboard.gateway_client import GatewayAway, GatewayRefusal
 from dashboard.live.account import AccountBoard
 from dashboard.live.exchange import LiveExchange
 from dashboard.live.market import MarketBoard
-from dashboard.order_entry import Terms, number, request_of, told
 from dashboard.pushing import Pushing
 from dashboard.sessions import Session
 
@@ -22,7 +21,11 @@ CANDLES: Final = 300
 TAPE: Final = 40
 SHOWN_ORDERS: Final = 100
 SYMBOLS_PACE_S: Final = 1.0
-UNAUTHORIZED: Final = 401
+FIELDS: Final = (
+    "profit-kind", "profit-price", "price", "stop-kind", "stop-price", "stop-limit-price", "unit",
+    "time-in-force", "post-only",
+)  # fmt: skip
+"""Fields of the order form that only some orders have."""
 
 ReadSession = Callable[[], Session | None]
 
@@ -35,7 +38,6 @@ def register(app: Dash, live: LiveExchange, session_of: ReadSession, *, taker_fe
     _read_history(app, live, {"taker_rate": str(taker_fee), "maker_rate": str(maker_fee)})
     _draw(app)
     _enter(app)
-    _trade(app, live, session_of)
 
 
 def _stream(app: Dash, live: LiveExchange, pushing: Pushing) -> None:
@@ -213,20 +215,20 @@ def _draw(app: Dash) -> None:
 
 def _enter(app: Dash) -> None:
     side, kind, price = Input("side", "value"), Input("type", "value"), Input("price", "value")
+    profit_kind, profit_price = Input("profit-kind", "value"), Input("profit-price", "value")
     instrument = Input("instrument", "data")
     app.clientside_callback(
         _call("fields"),
-        Output("price", "style"),
-        Output("stop-price", "style"),
-        Output("unit", "style"),
-        Output("time-in-force", "style"),
-        Output("post-only", "style"),
+        *(Output(name, "style") for name in FIELDS),
+        Output("prices", "className"),
         Output("unit", "data"),
         Output("place", "children"),
         Output("place", "color"),
         kind,
         side,
         instrument,
+        profit_kind,
+        Input("stop-kind", "value"),
     )
     app.clientside_callback(
         _call("preview"),
@@ -234,8 +236,10 @@ def _enter(app: Dash) -> None:
         side,
         kind,
         price,
-        Input("amount", "value"),
         Input("stop-price", "value"),
+        profit_kind,
+        profit_price,
+        Input("amount", "value"),
         Input("unit", "value"),
         Input("live-book", "data"),
         Input("live-own", "data"),
@@ -251,6 +255,8 @@ def _enter(app: Dash) -> None:
         State("type", "value"),
         State("price", "value"),
         State("stop-price", "value"),
+        State("profit-kind", "value"),
+        State("profit-price", "value"),
         State("live-book", "data"),
         State("live-own", "data"),
         State("instrument", "data"),
@@ -268,87 +274,3 @@ def _enter(app: Dash) -> None:
 
 def _call(function: str) -> str:
     return f"function() {{ return window.dash_clientside.market.{function}.apply(null, arguments); }}"
-
-
-def _trade(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
-    async def act(method: str, path: str, body: object = None, **parameters: str) -> str:
-        session = session_of()
-        if session is None:
-            return "Sign in to trade."
-        try:
-            return told(await live.gateway.send(method, path, session.key, body, **parameters))
-        except GatewayRefusal as refusal:
-            if refusal.status == UNAUTHORIZED:
-                live.tell_refused(session.key)
-            return f"Refused: {refusal.message}"
-        except GatewayAway as away:
-            return f"{away.message} {'It may have been done.' if away.may_have_executed else 'Nothing was done.'}"
-
-    @app.callback(
-        Output("answer", "children"),
-        Input("place", "n_clicks"),
-        State("symbol", "value"),
-        State("side", "value"),
-        State("type", "value"),
-        State("price", "value"),
-        State("amount", "value"),
-        State("unit", "value"),
-        State("stop-price", "value"),
-        State("time-in-force", "value"),
-        State("post-only", "checked"),
-        running=[(Output("place", "loading"), True, False)],
-        prevent_initial_call=True,
-    )
-    async def place(_clicks: int, *terms: Any) -> str:
-        try:
-            path, body = request_of(Terms(*terms))
-        except ValueError as error:
-            return str(error)
-        return await act("POST", path, body)
-
-    @app.callback(
-        Output("answer", "children", allow_duplicate=True),
-        Output("amend", "opened"),
-        Output("amending", "data"),
-        Output("amend-amount", "value"),
-        Output("amend-answer", "children"),
-        Input("click", "data"),
-        prevent_initial_call=True,
-    )
-    async def click(clicked: dict[str, str]) -> Any:
-        if clicked["action"] == "amend":
-            return no_update, True, clicked["id"], clicked["amount"], ""
-        said = await act("POST", f"/orders/{int(clicked['id'])}/cancel")
-        return said, False, no_update, no_update, no_update
-
-    @app.callback(
-        Output("amend-answer", "children", allow_duplicate=True),
-        Output("amend", "opened", allow_duplicate=True),
-        Output("answer", "children", allow_duplicate=True),
-        Input("amend-done", "n_clicks"),
-        State("amending", "data"),
-        State("amend-amount", "value"),
-        prevent_initial_call=True,
-    )
-    async def amend(_clicks: int, order_id: str, amount: str) -> Any:
-        try:
-            body = {"amount": number("Amount", amount)}
-        except ValueError as error:
-            return str(error), True, no_update
-        said = await act("POST", f"/orders/{int(order_id)}/amend", body)
-        return (said, False, said) if said.startswith("Order") else (said, True, no_update)
-
-    @app.callback(
-        Output("answer", "children", allow_duplicate=True),
-        Input("cancel-symbol", "n_clicks"),
-        State("symbol", "value"),
-        prevent_initial_call=True,
-    )
-    async def cancel_symbol(_clicks: int, symbol: str) -> str:
-        return await act("DELETE", "/orders", symbol=symbol)
-
-    @app.callback(
-        Output("answer", "children", allow_duplicate=True), Input("cancel-all", "n_clicks"), prevent_initial_call=True
-    )
-    async def cancel_all(_clicks: int) -> str:
-        return await act("DELETE", "/orders")

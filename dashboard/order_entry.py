@@ -14,7 +14,20 @@ TYPES: Final = {
     "take_profit_limit": "Take profit limit",
     "oco": "One cancels the other",
 }
+PROFIT_LEGS: Final = {"limit": "Limit", "take_profit": "Take profit", "take_profit_limit": "TP limit"}
+"""What may take the profit where one order cancels the other: an order that rests, or one that waits for a price."""
+
+STOP_LEGS: Final = {"stop_loss": "Stop", "stop_loss_limit": "Stop limit"}
 MAX_LENGTH: Final = 40
+
+
+class Legs(NamedTuple):
+    """What only two orders need of which one cancels the other; the profit's limit and the stop are as of others."""
+
+    profit_kind: str = "limit"
+    profit_price: str | None = None
+    stop_kind: str = "stop_loss"
+    stop_limit: str | None = None
 
 
 class Terms(NamedTuple):
@@ -29,27 +42,42 @@ class Terms(NamedTuple):
     stop: str | None
     time_in_force: str
     is_post_only: bool
+    legs: Legs = Legs()
 
 
 def request_of(terms: Terms) -> tuple[str, dict[str, Any]]:
     """Return path and body to post. Raises ValueError with a text for people."""
     if terms.kind == "oco":
-        legs = (terms._replace(kind="limit", time_in_force="GTC", is_post_only=False), terms._replace(kind="stop_loss"))
-        return "/orders/lists", {"orders": [_body(leg) for leg in legs]}
+        return "/orders/lists", {"orders": [_profit_leg(terms), _stop_leg(terms)]}
     return "/orders", _body(terms)
 
 
-def _body(terms: Terms) -> dict[str, Any]:
+def _profit_leg(terms: Terms) -> dict[str, Any]:
+    kind = terms.legs.profit_kind
+    if kind not in PROFIT_LEGS:
+        raise ValueError("Profit by: choose one of the list.")
+    leg = terms._replace(kind=kind, stop=terms.legs.profit_price, time_in_force="GTC", is_post_only=False)
+    return _body(leg, "Take profit at")
+
+
+def _stop_leg(terms: Terms) -> dict[str, Any]:
+    kind = terms.legs.stop_kind
+    if kind not in STOP_LEGS:
+        raise ValueError("Stop by: choose one of the list.")
+    return _body(terms._replace(kind=kind, price=terms.legs.stop_limit, time_in_force="GTC"), limit_name="Stop limit")
+
+
+def _body(terms: Terms, stop_name: str = "Stop price", limit_name: str = "Price") -> dict[str, Any]:
     kind = terms.kind
     body: dict[str, Any] = {"symbol": terms.symbol, "side": terms.side, "type": kind}
     is_in_quote = kind == "market" and terms.unit == "quote"
     body["quote_amount" if is_in_quote else "amount"] = number("Amount", terms.amount)
     if kind == "limit" or kind.endswith("_limit"):
-        body |= {"limit_price": number("Price", terms.price), "time_in_force": terms.time_in_force}
+        body |= {"limit_price": number(limit_name, terms.price), "time_in_force": terms.time_in_force}
     if kind == "limit" and terms.is_post_only:
         body["post_only"] = True
     if kind not in {"limit", "market"}:
-        body["stop_price"] = number("Stop price", terms.stop)
+        body["stop_price"] = number(stop_name, terms.stop)
     return body
 
 

@@ -19,12 +19,11 @@ _NAMES: Final = {
 
 
 def story_of(order: Payload) -> dict[str, Any]:
-    """Return an order as the page shows it, with the steps from its hold to its end."""
+    """Return an order as the page shows it, with the steps from its arrival to its end."""
     history = order["history"]
     steps = [history[str(index)] for index in range(len(history))]
-    told = [{"name": "Money reserved", "time": order["ts_create"], "took": "", "details": _hold_text(order)}]
-    told += [_step(order, step) for step in steps]
-    whole = sum(step["took_us"] for step in steps)
+    told = [*_beginning(order), *(_step(order, step) for step in steps)]
+    whole = order["reserved_us"] + sum(step["took_us"] for step in steps)
     return {
         "id": order["id"],
         "said": "",
@@ -50,11 +49,25 @@ def duration(microseconds: int) -> str:
     return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2])
 
 
+def _beginning(order: Payload) -> list[dict[str, Any]]:
+    """Return what the gateway and the shard did; the order's time is told in milliseconds, rounded down."""
+    received, reserved_us = order["ts_create"], order["reserved_us"]
+    hold = {"details": [f"{order['initial_hold']} {order['hold_currency']} held"], "took": _after(reserved_us)}
+    return [
+        {"name": "Received by the gateway", "time": received, "took": "", "details": []},
+        {"name": "Money reserved", "time": received + reserved_us // US_PER_MS} | hold,
+    ]
+
+
+def _after(microseconds: int) -> str:
+    return f"after {duration(microseconds)}" if microseconds else "at once"
+
+
 def _step(order: Payload, step: Payload) -> dict[str, Any]:
     return {
         "name": _name(step),
         "time": step["ts"],
-        "took": f"after {duration(step['took_us'])}" if step["took_us"] else "at once",
+        "took": _after(step["took_us"]),
         "details": _details(order, step),
     }
 
@@ -82,7 +95,3 @@ def _details(order: Payload, step: Payload) -> list[str]:
     if step["comment"]:
         lines.append(step["comment"])
     return lines
-
-
-def _hold_text(order: Payload) -> list[str]:
-    return [f"{order['initial_hold']} {order['hold_currency']} held"]

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from dash import Dash, Input, Output, State, no_update, set_props
 
+from dashboard.account_choice import choices_of, chosen_by, first_choice
 from dashboard.blotter import Blotter, Missed, Query
 from dashboard.gateway_client import GatewayAway, GatewayRefusal
 from dashboard.live.board import Payload
@@ -35,10 +36,27 @@ ReadSession = Callable[[], Session | None]
 def register(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
     """Add the callbacks."""
     pushing = Pushing()
+    _choose(app, live, session_of)
     _list(app, live, session_of, pushing)
     _tell(app, live, session_of, pushing)
     _sum_up(app, live, session_of, pushing)
     _draw(app)
+
+
+def _choose(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
+    @app.callback(
+        Output("orders-account", "data"),
+        Output("orders-account", "value"),
+        Output("orders-chooser", "hidden"),
+        Input("page", "data"),
+        State("orders-account", "value"),
+    )
+    async def choose(_page: str, wanted: str | None) -> Any:
+        session = session_of()
+        if session is None or not session.is_admin:
+            return [], no_update, True
+        accounts = await choices_of(live, session)
+        return accounts, first_choice(session, accounts, wanted), False
 
 
 def _list(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
@@ -55,20 +73,22 @@ def _list(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushi
         if session is None or asked is None:
             set_props("blotter-live", {"data": {"said": SIGN_IN, "rows": []}})
             return no_update
-        news = await live.order_news.get(session.account)
-        blotter = Blotter(news, Query.of(asked), asked)
-
-        def changes() -> dict[str, Any]:
-            if session_of() is None:
-                raise SessionEnded
-            return blotter.changes()
-
+        account = chosen_by(session, asked.get("account"))
+        query = Query.of(account, asked)
         try:
+            news = await live.order_news(session, account)
+            blotter = Blotter(news, query, asked)
+
+            def changes() -> dict[str, Any]:
+                if session_of() is None:
+                    raise SessionEnded
+                return blotter.changes()
+
             await _show(blotter, live, session, lambda: pushing.follow(page, "orders", news, changes))
         except SessionEnded:
             set_props("blotter-live", {"data": {"said": SIGN_IN, "rows": []}})
         finally:
-            live.order_news.release(session.account)
+            live.release_order_news(account)
         return no_update
 
     @app.callback(Output("market-filter", "data"), Input("blotter-live", "id"))
@@ -99,44 +119,50 @@ def _tell(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushi
         Input("detail-asked", "data"),
         Input("connection", "data"),
         State("page", "data"),
+        State("orders-account", "value"),
         websocket=True,
     )
-    async def follow_order(asked: dict[str, Any], _connection: Any, page: str) -> Any:
+    async def follow_order(asked: dict[str, Any], _connection: Any, page: str, chosen: str | None) -> Any:
         pushing.begin(page, "detail")
         session, order_id = session_of(), str(asked["id"])
         if session is None or not order_id.isdecimal():
             return no_update
-        news = await live.order_news.get(session.account)
+        account = chosen_by(session, chosen)
         try:
-            await _tell_story(live, session, news, order_id)
+            news = await live.order_news(session, account)
+            await _tell_story(live, session, account, news, order_id)
         finally:
-            live.order_news.release(session.account)
+            live.release_order_news(account)
         return no_update
 
     @app.callback(
         Output("cancel-answer", "children"),
         Input("cancel-order", "n_clicks"),
         State("detail-asked", "data"),
+        State("orders-account", "value"),
         prevent_initial_call=True,
     )
-    async def cancel(clicks: int | None, asked: dict[str, Any]) -> Any:
+    async def cancel(clicks: int | None, asked: dict[str, Any], chosen: str | None) -> Any:
         session = session_of()
         if session is None or not clicks:
             return no_update
         try:
-            await live.gateway.send("POST", f"/orders/{int(asked['id'])}/cancel", session.key)
+            path, account = f"/orders/{int(asked['id'])}/cancel", str(chosen_by(session, chosen))
+            await live.gateway.send("POST", path, session.key, account=account)
         except (GatewayAway, GatewayRefusal) as failure:
             return failure.message
         return ""
 
 
-async def _tell_story(live: LiveExchange, session: Session, news: OrderNews, order_id: str) -> None:
+async def _tell_story(live: LiveExchange, session: Session, account: int, news: OrderNews, order_id: str) -> None:
     """Show an order's story, and again after each change, until the order is closed."""
     with news.watch() as looker:
         while True:
             seen = news.number
             try:
-                order = await live.gateway.get(f"/orders/{order_id}", session.key, include_history="true")
+                order = await live.gateway.get(
+                    f"/orders/{order_id}", session.key, account=account, include_history="true"
+                )
             except GatewayRefusal as refusal:
                 set_props("detail-live", {"data": {"id": order_id, "said": refusal.message}})
                 return
@@ -162,45 +188,48 @@ def _sum_up(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pus
         Output("figures-followed", "data"),
         Input("figures-live", "id"),
         Input("connection", "data"),
+        Input("orders-account", "value"),
         State("page", "data"),
         websocket=True,
     )
-    async def follow_figures(_shown: str, _connection: Any, page: str) -> Any:
+    async def follow_figures(_shown: str, _connection: Any, chosen: str | None, page: str) -> Any:
         pushing.begin(page, "figures")
         session = session_of()
         if session is None:
             return no_update
-        news = await live.order_news.get(session.account)
+        account = chosen_by(session, chosen)
         try:
+            news = await live.order_news(session, account)
             with news.watch() as looker:
                 while True:
                     await looker.wait()
                     looker.clear()
                     if session_of() is None:
                         return no_update
-                    set_props("figures-live", {"data": await _figures(live, session)})
+                    set_props("figures-live", {"data": await _figures(live, session, account)})
                     await asyncio.sleep(FIGURES_PACE_S)
         finally:
-            live.order_news.release(session.account)
+            live.release_order_news(account)
 
 
-async def _figures(live: LiveExchange, session: Session) -> Payload:
+async def _figures(live: LiveExchange, session: Session, account: int) -> Payload:
     gateway, key = live.gateway, session.key
     try:
-        orders = await gateway.get("/overview/orders", key)
-        totals = await gateway.get("/overview/trades", key)
-        capital = await gateway.get("/overview/capital", key)
+        orders = await gateway.get("/overview/orders", key, account=account)
+        totals = await gateway.get("/overview/trades", key, account=account)
+        capital = await gateway.get("/overview/capital", key, account=account)
     except (GatewayAway, GatewayRefusal) as failure:
-        return {"said": failure.message}
-    return figures_of(orders, totals, capital, live.tickers.tickers)
+        return {"account": account, "said": failure.message}
+    return {"account": account} | figures_of(orders, totals, capital, live.tickers.tickers)
 
 
 def _draw(app: Dash) -> None:
-    controls = ["status-filter", "side-filter", "type-filter", "market-filter", "from-filter", "to-filter"]
+    filters = ["status-filter", "side-filter", "type-filter", "market-filter", "from-filter", "to-filter"]
     app.clientside_callback(
         _call("ask"),
         Output("blotter-asked", "data"),
-        *(Input(name, "value") for name in controls),
+        *(Input(name, "value") for name in filters),
+        Input("orders-account", "value"),
         Input("older", "n_clicks"),
         Input("newer", "n_clicks"),
         Input("newest", "n_clicks"),
@@ -209,7 +238,7 @@ def _draw(app: Dash) -> None:
     )
     app.clientside_callback(
         "function() { return [null, null, null, null, null, null]; }",
-        *(Output(name, "value") for name in controls),
+        *(Output(name, "value") for name in filters),
         Input("reset-filters", "n_clicks"),
         prevent_initial_call=True,
     )

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 from dash import Dash, Input, Output, State, no_update, set_props
 
+from dashboard.account_choice import choices_of, chosen_by, first_choice
 from dashboard.gateway_client import GatewayAway, GatewayRefusal
 from dashboard.live.equity import AllEquityBoard
 from dashboard.live.exchange import LiveExchange
@@ -57,17 +58,16 @@ def _choose(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
         Output("transfer-asset", "data"),
         Output("transfer-asset", "value"),
         Input("page", "data"),
-        State("folio-wanted", "data"),
+        State("folio-account", "value"),
     )
-    async def choose(_page: str, wanted: str) -> Any:
+    async def choose(_page: str, wanted: str | None) -> Any:
         session = session_of()
         assets = sorted({code for symbol in live.tickers.tickers for code in symbol.split("/")})
         if session is None:
             return [], None, True, True, assets, no_update
         cash = await _cash_asset(live, session)
-        accounts = await _accounts(live, session)
-        own = str(session.account)
-        chosen = wanted if wanted in {row["value"] for row in accounts} else own
+        accounts = await choices_of(live, session)
+        chosen = first_choice(session, accounts, wanted)
         return accounts, chosen, not session.is_admin, not session.is_admin, assets, cash
 
 
@@ -76,18 +76,6 @@ async def _cash_asset(live: LiveExchange, session: Session) -> Any:
         return (await live.gateway.get("/overview/positions", session.key))["cash_asset"]
     except (GatewayAway, GatewayRefusal):
         return no_update
-
-
-async def _accounts(live: LiveExchange, session: Session) -> list[dict[str, str]]:
-    """Return the accounts that a session may choose of."""
-    own = [{"value": str(session.account), "label": f"account {session.account}"}]
-    if not session.is_admin:
-        return own
-    try:
-        rows = await live.gateway.get("/accounts", session.key)
-    except (GatewayAway, GatewayRefusal):
-        return own
-    return [{"value": str(row["account"]), "label": f"{row['name']} · {row['account']}"} for row in rows]
 
 
 def _stream(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
@@ -100,22 +88,20 @@ def _stream(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pus
         if session is None:
             set_props("folio-live", {"data": {"said": SIGN_IN}})
             return no_update
-        number_of = int(chosen) if chosen is not None else session.account
-        if not session.may_see(number_of):
-            number_of = session.account
-        account = await live.account(session, number_of)
-        equity = await live.equity(session, number_of)
-        joined = JoinedBoard(account, equity, live.tickers, pace_s=PACE_S)
-
-        def show() -> dict[str, Any]:
-            if session_of() is None:
-                return {"folio-live": {"said": SIGN_IN}}
-            if not account.is_known or not equity.portfolio:
-                return {"folio-live": {"said": READING}}
-            picture = picture_of(account.balances, equity.portfolio, live.tickers.tickers)
-            return {"folio-live": picture | {"now": time.time_ns() // 1_000_000}}
-
+        number_of = chosen_by(session, chosen)
         try:
+            account = await live.account(session, number_of)
+            equity = await live.equity(session, number_of)
+            joined = JoinedBoard(account, equity, live.tickers, pace_s=PACE_S)
+
+            def show() -> dict[str, Any]:
+                if session_of() is None:
+                    return {"folio-live": {"said": SIGN_IN}}
+                if not account.is_known or not equity.portfolio:
+                    return {"folio-live": {"said": READING}}
+                picture = picture_of(account.balances, equity.portfolio, live.tickers.tickers)
+                return {"folio-live": picture | {"now": time.time_ns() // 1_000_000}}
+
             async with joined.following():
                 await pushing.follow(page, "portfolio", joined, show)
         finally:
@@ -125,18 +111,19 @@ def _stream(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pus
     @app.callback(Output("folio-history", "data"), Input("folio-account", "value"), Input("folio-span", "value"))
     async def read_history(chosen: str | None, span: str) -> Any:
         session = session_of()
-        if session is None or chosen is None or not session.may_see(int(chosen)):
+        if session is None or chosen is None:
             return no_update
+        number_of = chosen_by(session, chosen)
         length = SPANS_MS[span]
         now = time.time_ns() // 1_000_000
         start = None if length is None else now - length
         try:
             points = await live.gateway.get(
-                "/overview/equity", session.key, account=int(chosen), start=start, limit=POINTS
+                "/overview/equity", session.key, account=number_of, start=start, limit=POINTS
             )
         except (GatewayAway, GatewayRefusal):
-            return {"account": int(chosen), "start": start, "points": [], "said": "Equity cannot be read now."}
-        return {"account": int(chosen), "start": start, "points": points, "said": ""}
+            return {"account": number_of, "start": start, "points": [], "said": "Equity cannot be read now."}
+        return {"account": number_of, "start": start, "points": points, "said": ""}
 
 
 def _stream_all(app: Dash, live: LiveExchange, session_of: ReadSession, pushing: Pushing) -> None:
@@ -145,13 +132,13 @@ def _stream_all(app: Dash, live: LiveExchange, session_of: ReadSession, pushing:
         session = session_of()
         if session is None or not session.is_admin:
             return no_update
-        board = await live.all_equity(session)
-
-        def show() -> dict[str, Any]:
-            return {"folio-all": everyone(board) if session_of() is not None else {"rows": []}}
-
-        joined = JoinedBoard(board, pace_s=1.0)
         try:
+            board = await live.all_equity(session)
+
+            def show() -> dict[str, Any]:
+                return {"folio-all": everyone(board) if session_of() is not None else {"rows": []}}
+
+            joined = JoinedBoard(board, pace_s=1.0)
             async with joined.following():
                 await pushing.follow(page, "everyone", joined, show)
         finally:
@@ -232,10 +219,9 @@ def _transfer(app: Dash, live: LiveExchange, session_of: ReadSession) -> None:
             return "Asset: choose one.", no_update, no_update
         try:
             wanted = number("Amount", amount)
-            account = int(chosen)
         except ValueError as error:
             return str(error), no_update, no_update
-        path = f"/balance/{quote(asset, safe='')}/{kind}?account={account}"
+        path = f"/balance/{quote(asset, safe='')}/{kind}?account={chosen_by(session, chosen)}"
         try:
             done = await live.gateway.send("POST", path, session.key, {"amount": wanted}, idempotency_key=key)
         except GatewayRefusal as refusal:

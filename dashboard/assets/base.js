@@ -35,6 +35,16 @@
     return (value < 0n ? "-" : "") + text;
   }
 
+  // Fields tell a moment later what was typed; whoever types fast and presses Enter means what is seen.
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || event.target.inputMode !== "decimal") return;
+    for (const field of document.querySelectorAll("input[inputmode=decimal]")) set(field.id, { value: field.value });
+  }, true);
+
+  function isDark() {
+    return document.documentElement.getAttribute("data-mantine-color-scheme") === "dark";
+  }
+
   // --- the dashboard itself ---
 
   const connection = { isLost: false, text: "" };
@@ -87,7 +97,7 @@
     }
   };
 
-  window.mockx = { node, say, set, units, decimal };
+  window.mockx = { node, say, set, units, decimal, isDark };
   // The first callback would define what says that nothing changes; scripts of pages name it before.
   const words = { no_update: { description: "no update" }, PreventUpdate: { description: "prevent update" } };
   window.dash_clientside = Object.assign(words, window.dash_clientside, { base: { links } });

@@ -63,7 +63,7 @@
       }
       if (side === "asks") root.middle = node("div", "middle", root);
     }
-    root.rows = { asks: rows.asks.reverse(), bids: rows.bids };
+    root.rows = rows;
   }
 
   function drawSide(rows, levels, own, most) {
@@ -175,6 +175,14 @@
 
   // --- own orders ---
 
+  function headOrders(root) {
+    const heading = node("div", "order-heading", root);
+    for (const [name, kind] of [["Symbol"], ["Side"], ["Type"], ["Price", "number"], ["Filled", "number"]]) {
+      node("span", kind, heading, name);
+    }
+    return heading;
+  }
+
   function makeOrder(order) {
     const row = node("div", "order");
     row.dataset.order = order.id;
@@ -218,6 +226,8 @@
         root.rows.delete(id);
       }
     }
+    root.heading = root.heading || headOrders(root);
+    root.heading.hidden = !orders.length;
     root.note = root.note || node("p", "quiet", root);
     say(root.note, live.known ? (orders.length ? "" : "No open orders.") : live.text);
     let before = root.note;

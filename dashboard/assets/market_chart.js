@@ -5,19 +5,19 @@
   const none = window.dash_clientside.no_update;
   const drawn = { rows: [], key: "", depthAt: 0 };
 
-  function look(scheme) {
-    const dark = scheme === "dark";
+  function look() {
+    const dark = window.mockx.isDark();
     return {
-      ink: dark ? "#c9ced6" : "#343a40", grid: dark ? "#262a32" : "#eceff2", buy: dark ? "#4dabf7" : "#0f7bd6",
-      sell: dark ? "#ff922b" : "#e0601f", averages: dark ? ["#b197fc", "#63e6be"] : ["#7048e8", "#099268"],
+      ink: dark ? "#c9ced6" : "#343a40", grid: dark ? "#262a32" : "#eceff2", buy: dark ? "#4dabf7" : "#0969c3",
+      sell: dark ? "#ff922b" : "#c2410c", paper: dark ? "#16181d" : "#ffffff", averages: dark ? ["#b197fc", "#63e6be"] : ["#7048e8", "#099268"],
     };
   }
 
   function frame(colours, revision) {
     const axis = { gridcolor: colours.grid, zeroline: false, linecolor: colours.grid };
     return {
-      margin: { l: 8, r: 74, t: 6, b: 38 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", showlegend: false,
-      font: { color: colours.ink, size: 11 }, dragmode: "pan", uirevision: revision, hovermode: "x", bargap: 0.25,
+      margin: { l: 8, r: 66, t: 18, b: 36 }, paper_bgcolor: "transparent", plot_bgcolor: "transparent", showlegend: false,
+      font: { color: colours.ink, size: 11, family: getComputedStyle(document.body).fontFamily }, dragmode: "pan", uirevision: revision, hovermode: "x", bargap: 0.25,
       xaxis: { ...axis, anchor: "y2", rangeslider: { visible: false } },
       yaxis: { ...axis, side: "right", domain: [0.22, 1] },
       yaxis2: { ...axis, side: "right", domain: [0, 0.17], fixedrange: true, showticklabels: false, showgrid: false },
@@ -48,7 +48,6 @@
   }
 
   function frameOn(rows, layout) {
-    if (!rows.length) return;
     const last = rows[rows.length - 1], step = last.close_time + 1 - last.open_time;
     const from = last.open_time - Math.max(FEWEST, Math.min(SHOWN, rows.length)) * step;
     const seen = rows.filter((row) => row.open_time >= from);
@@ -63,17 +62,36 @@
     const mine = fills.filter((fill) => fill.side === side);
     return { type: "scatter", mode: "markers", name: "my " + side, x: mine.map((fill) => new Date(fill.time)),
       y: mine.map((fill) => Number(fill.price)), text: mine.map((fill) => side + " " + fill.amount + " @ " + fill.price),
-      hoverinfo: "text", marker: { symbol: side === "buy" ? "triangle-up" : "triangle-down", size: 12,
-        color: colours[side], line: { color: colours.ink, width: 1.5 } } };
+      hoverinfo: "text", marker: { symbol: side === "buy" ? "triangle-up" : "triangle-down", size: 10,
+        color: colours[side], line: { color: colours.paper, width: 1 } } };
+  }
+
+  // A line at the last price with the price at its end, and what the two averages are.
+  function mark(last, layout, colours) {
+    const name = (text, color, xshift) => ({ text, xref: "paper", yref: "paper", x: 0, y: 1, xanchor: "left", yanchor: "bottom",
+      xshift, showarrow: false, font: { color, size: 11 } });
+    layout.annotations = [name("average of 7", colours.averages[0], 0), name("of 25", colours.averages[1], 84)];
+    const color = Number(last.close) >= Number(last.open) ? colours.buy : colours.sell, y = Number(last.close);
+    layout.shapes = [{ type: "line", xref: "paper", x0: 0, x1: 1, y0: y, y1: y, line: { color, width: 1, dash: "dot" } }];
+    layout.annotations.push({ text: last.close, xref: "paper", x: 1, y, xanchor: "left", showarrow: false, bgcolor: color,
+      borderpad: 2, font: { color: colours.paper, size: 11 } });
+  }
+
+  function nothing(layout) {
+    for (const axis of [layout.xaxis, layout.yaxis, layout.yaxis2]) Object.assign(axis, { visible: false, range: [0, 1] });
+    layout.annotations = [{ text: "No trades yet.", xref: "paper", yref: "paper", x: 0.5, y: 0.6, showarrow: false }];
+    return { data: [], layout };
   }
 
   function candles(history, live, own, instrument, colours) {
     const rows = merge(history, live);
+    if (!rows.length) return nothing(frame(colours, "nothing"));
     const x = rows.map((row) => new Date(row.open_time)), pick = (name) => rows.map((row) => Number(row[name]));
     const closes = pick("close"), opens = pick("open");
     const layout = frame(colours, history.symbol + history.interval);
     if (instrument && instrument.symbol === history.symbol) layout.yaxis.tickformat = "." + instrument.price_decimals + "f";
     frameOn(rows, layout);
+    mark(rows[rows.length - 1], layout, colours);
     const body = (colour) => ({ line: { color: colour, width: 1 }, fillcolor: colour });
     const traces = [
       { type: "candlestick", x, open: opens, high: pick("high"), low: pick("low"), close: closes, name: "",
@@ -100,9 +118,9 @@
     return { data: [area(live.bids, colours.buy, "bids"), area(live.asks, colours.sell, "asks")], layout };
   }
 
-  function chart(history, candle, live, own, view, scheme, symbol, interval, instrument) {
+  function chart(history, candle, live, own, view, _scheme, symbol, interval, instrument) {
     const causes = window.dash_clientside.callback_context.triggered.map((cause) => cause.prop_id.split(".")[0]);
-    const colours = look(scheme), isOnly = (name) => causes.length > 0 && causes.every((cause) => cause === name);
+    const colours = look(), isOnly = (name) => causes.length > 0 && causes.every((cause) => cause === name);
     if (view === "depth") {
       if (!live || live.symbol !== symbol) return none;
       if (isOnly("live-book") && Date.now() - drawn.depthAt < DEPTH_MS) return none;

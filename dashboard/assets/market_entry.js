@@ -5,13 +5,23 @@
   const none = window.dash_clientside.no_update;
   const RATE_PLACES = 6, MILLION = 1000000n;
 
-  function fields(type, side, instrument) {
-    const shown = (is) => (is ? {} : { display: "none" });
-    const isOco = type === "oco", isLimit = type === "limit" || type.endsWith("_limit") || isOco;
+  function hasLimit(type) {
+    return type === "limit" || type.endsWith("_limit");
+  }
+
+  function fields(type, side, instrument, profit, stop) {
+    const isOco = type === "oco", hasStop = !["limit", "market"].includes(type);
+    const is = [isOco, isOco && profit !== "limit", hasLimit(isOco ? profit : type), isOco, hasStop,
+      isOco && hasLimit(stop), type === "market", hasLimit(type), type === "limit"];
     const [base, quote] = instrument ? instrument.symbol.split("/") : ["", ""];
     const unit = [{ value: "base", label: base || "base" }, { value: "quote", label: quote || "quote" }];
-    return [shown(isLimit), shown(!["limit", "market"].includes(type)), shown(type === "market"), shown(isLimit && !isOco),
-      shown(type === "limit"), unit, (side === "buy" ? "Buy " : "Sell ") + base, side === "buy" ? "blue" : "orange"];
+    return [...is.map((isShown) => (isShown ? {} : { display: "none" })), isOco ? "prices two" : "prices", unit,
+      (side === "buy" ? "Buy " : "Sell ") + base, side === "buy" ? "blue" : "orange"];
+  }
+
+  // The price at which an order is expected to trade; of two the one that takes the profit.
+  function priceOf({ type, price, stop, profitKind, profitPrice }) {
+    return type === "oco" ? (hasLimit(profitKind) ? price : profitPrice) : hasLimit(type) ? price : stop;
   }
 
   // --- what an order would cost ---
@@ -43,8 +53,7 @@
       return wanted ? { ...walk(levels, wanted, isQuote, scales), isTaker: true } : null;
     }
     const amount = units(terms.amount, scales.quantity);
-    const isLimit = ["limit", "oco"].includes(terms.type) || terms.type.endsWith("_limit");
-    const price = units(isLimit ? terms.price : terms.stop, scales.price);
+    const price = units(priceOf(terms), scales.price);
     if (!amount || !price) return null;
     const best = levels.length ? units(levels[0][0], scales.price) : null;
     const isCrossing = best !== null && (terms.side === "buy" ? price >= best : price <= best);
@@ -71,10 +80,10 @@
     return lines;
   }
 
-  function preview(side, type, price, amount, stop, unit, live, account, instrument, symbol) {
+  function preview(side, type, price, stop, profitKind, profitPrice, amount, unit, live, account, instrument, symbol) {
     const root = document.getElementById("preview");
     if (!root || !instrument || instrument.symbol !== symbol) return none;
-    const lines = facts({ side, type, price, amount, stop, unit }, live, account, instrument);
+    const lines = facts({ side, type, price, stop, profitKind, profitPrice, amount, unit }, live, account, instrument);
     root.rows = root.rows || Array.from({ length: 6 }, () => {
       const row = node("div", "fact", root);
       return [node("span", "", row), node("span", "number", row)];
@@ -85,7 +94,7 @@
 
   // --- shares of the balance ---
 
-  function share(clicks, side, type, price, stop, live, account, instrument) {
+  function share(clicks, side, type, price, stop, profitKind, profitPrice, live, account, instrument) {
     const context = window.dash_clientside.callback_context, nothing = [none, none];
     if (!context.triggered.length || !clicks.some(Boolean) || !instrument || !account || !account.balances) return nothing;
     const part = BigInt(JSON.parse(context.triggered[0].prop_id.split(".")[0]).share);
@@ -98,8 +107,7 @@
     if (side === "sell") return [decimal(cut(spent, places, quantity_decimals), quantity_decimals), "base"];
     if (type === "market") return [decimal(cut(spent, places, price_decimals), price_decimals), "quote"];
     const best = live && live.symbol === instrument.symbol && live.asks[0] && live.asks[0][0];
-    const isLimit = ["limit", "oco"].includes(type) || type.endsWith("_limit");
-    const at = units((isLimit ? price : stop) || best, price_decimals);
+    const at = units(priceOf({ type, price, stop, profitKind, profitPrice }) || best, price_decimals);
     if (!at) return nothing;
     const amount = (cut(spent, places, price_decimals) * 10n ** BigInt(quantity_decimals)) / at;
     return [decimal(amount, quantity_decimals), none];
@@ -115,9 +123,10 @@
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.target.tagName !== "INPUT" || event.target.readOnly) return;
-    const inEntry = event.target.closest("#entry"), inAmend = event.target.id === "amend-amount";
-    const button = document.getElementById(inAmend ? "amend-done" : inEntry ? "place" : "");
-    if (button && !button.disabled && event.target.type !== "checkbox") button.click();
+    const entry = event.target.closest("#entry"), isAmend = event.target.id === "amend-amount";
+    const button = document.getElementById(isAmend ? "amend-done" : entry ? "place" : "");
+    if (!button || button.disabled || !["text", "search"].includes(event.target.type)) return;
+    button.click();
   });
 
   Object.assign(window.dash_clientside.market, { fields, preview, share, gate });

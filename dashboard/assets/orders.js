@@ -24,9 +24,9 @@
     return text ? new Date(text.replace(" ", "T")).getTime() : 0;
   }
 
-  function ask(status, side, kind, market, from, to, older, newer, newest, asked, live) {
+  function ask(status, side, kind, market, from, to, account, older, newer, newest, asked, live) {
     const button = window.dash_clientside.callback_context.triggered_id;
-    const query = { status, side, kind, market, start: time(from), end: time(to) };
+    const query = { status, side, kind, market, account, start: time(from), end: time(to) };
     const before = asked ? asked.cursors : [0];
     let cursors = [0];
     if (button === "older" && live && live.cursor) cursors = before.concat([live.cursor]);
@@ -141,6 +141,8 @@
     const root = document.getElementById("figures");
     if (!root || !live) return none;
     if (!root.cells) makeFigures(root);
+    if (root.account !== live.account) root.cells.flat().forEach((cell) => say(cell, ""));
+    root.account = live.account;
     if (live.columns) live.columns.forEach((column, k) => {
       say(root.names[k], column.name);
       FIGURES.forEach(([key], row) => {

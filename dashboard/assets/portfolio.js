@@ -1,7 +1,7 @@
 // Draws the portfolio in place: rows are made once and then only said anew, so nothing jumps while prices move.
 (function () {
   "use strict";
-  const { node, say, set } = window.mockx;
+  const { node, say, set, isDark } = window.mockx;
   const none = window.dash_clientside.no_update;
   const STEP_MS = 10000;
 
@@ -204,11 +204,11 @@
 
   // --- charts ---
 
-  function look(scheme) {
-    const dark = scheme === "dark";
+  function look() {
+    const dark = isDark();
     return {
       ink: dark ? "#c9ced6" : "#343a40", grid: dark ? "#2c3038" : "#e9ecef", panel: dark ? "#16181d" : "#ffffff",
-      buy: dark ? "#4dabf7" : "#0f7bd6", sell: dark ? "#ff922b" : "#e0601f", quiet: dark ? "#9aa1ab" : "#5c636a",
+      buy: dark ? "#4dabf7" : "#0969c3", sell: dark ? "#ff922b" : "#c2410c", quiet: dark ? "#9aa1ab" : "#5c636a",
       shares: ["#0f7bd6", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#b8ad16", "#7f7f9f", "#8c6d31"],
       fill: dark ? "rgba(77, 171, 247, .14)" : "rgba(15, 123, 214, .1)",
     };
@@ -217,7 +217,7 @@
   function frame(colours, margin) {
     return {
       margin, paper_bgcolor: "transparent", plot_bgcolor: "transparent", showlegend: false, separators: ".\u202f",
-      font: { color: colours.ink, size: 11 }, hoverlabel: { font: { size: 11 } },
+      font: { color: colours.ink, size: 11, family: getComputedStyle(document.body).fontFamily }, hoverlabel: { font: { size: 11 } },
       xaxis: { gridcolor: colours.grid, zeroline: false, fixedrange: true },
       yaxis: { gridcolor: colours.grid, zeroline: false, fixedrange: true, side: "right", automargin: true },
     };
@@ -226,15 +226,15 @@
   const drawn = {};
 
   function once(name, key, make) {
-    const text = JSON.stringify(key), element = document.getElementById("folio-" + name);
+    const text = JSON.stringify([isDark(), key]), element = document.getElementById("folio-" + name);
     if (drawn[name] && drawn[name].text === text && drawn[name].element === element) return none;
     drawn[name] = { text, element };
     return make();
   }
 
-  function empty(name, scheme) {
-    return once(name, [scheme], () => {
-      const colours = look(scheme), layout = frame(colours, { l: 0, r: 0, t: 0, b: 0 });
+  function empty(name) {
+    return once(name, [], () => {
+      const colours = look(), layout = frame(colours, { l: 0, r: 0, t: 0, b: 0 });
       layout.xaxis.visible = layout.yaxis.visible = false;
       return { data: [], layout };
     });
@@ -242,9 +242,9 @@
 
   const since = { account: null, history: null, points: [] };
 
-  function equity(history, live, scheme) {
+  function equity(history, live) {
     if (!document.getElementById("folio-equity")) return none;
-    if (!live || live.said || !history || history.account !== live.account) return empty("equity", scheme);
+    if (!live || live.said || !history || history.account !== live.account) return empty("equity");
     if (since.history !== history) {
       since.history = history;
       since.points = [];
@@ -257,8 +257,8 @@
     const points = history.points.filter((point) => point.time <= since.points[0].time).concat(since.points);
     const from = history.start === null ? 0 : history.start + (now.time - since.points[0].time);
     const start = Math.max(from, points[0].time);
-    return once("equity", [Math.floor(now.time / 1000), now.equity, scheme, history.start], () => {
-      const colours = look(scheme), layout = frame(colours, { l: 8, r: 8, t: 8, b: 36 });
+    return once("equity", [Math.floor(now.time / 1000), now.equity, history.start], () => {
+      const colours = look(), layout = frame(colours, { l: 8, r: 8, t: 8, b: 36 });
       const x = points.map((point) => new Date(Math.max(point.time, start)));
       const values = points.map((point) => Number(point.equity));
       const least = Math.min(...values), most = Math.max(...values), room = (most - least) * 0.08 || most * 0.001 || 1;
@@ -276,17 +276,17 @@
     });
   }
 
-  function shares(live, scheme) {
+  function shares(live) {
     if (!document.getElementById("folio-shares")) return none;
-    if (!live || live.said || !live.rows.some((row) => Number(row.value) > 0)) return empty("shares", scheme);
+    if (!live || live.said || !live.rows.some((row) => Number(row.value) > 0)) return empty("shares");
     const rows = live.rows.filter((row) => Number(row.value) > 0);
     const big = rows.filter((row) => Number(row.share) >= 0.01).slice(0, 8);
     const rest = rows.filter((row) => !big.includes(row)).reduce((sum, row) => sum + Number(row.value), 0);
     const labels = big.map((row) => row.asset).concat(rest > 0 ? ["Other"] : []);
     const values = big.map((row) => Number(row.value)).concat(rest > 0 ? [rest] : []);
     const sum = values.reduce((total, value) => total + value, 0);
-    return once("shares", [labels, values.map((value) => Math.round(value / sum * 2000)), scheme], () => {
-      const colours = look(scheme), layout = frame(colours, { l: 8, r: 8, t: 8, b: 8 });
+    return once("shares", [labels, values.map((value) => Math.round(value / sum * 2000))], () => {
+      const colours = look(), layout = frame(colours, { l: 8, r: 8, t: 8, b: 8 });
       return { data: [{ type: "pie", hole: 0.62, labels, values, sort: false, direction: "clockwise",
         textinfo: "label+percent", textposition: "outside", automargin: true,
         hovertemplate: "%{label} %{value:,.2f} " + live.cash + " · %{percent}<extra></extra>",
@@ -294,16 +294,17 @@
     });
   }
 
-  const BANDS = [[0, 0.5, "#8b1a1a"], [0.5, 0.8, "#d03b3b"], [0.8, 1, "#f08c00"], [1, 1.25, "#ffd43b"],
-    [1.25, 2, "#b2d732"], [2, 5, "#2b9348"], [5, 10, "#1c7ed6"], [10, Infinity, "#7048e8"]];
+  // Losses are orange and gains blue, the deeper the more.
+  const BANDS = [[0, 0.5, "#b23a00"], [0.5, 0.8, "#e8702a"], [0.8, 1, "#ffc078"], [1, 1.25, "#a5d8ff"],
+    [1.25, 2, "#4dabf7"], [2, 5, "#1c7ed6"], [5, 10, "#1256a0"], [10, Infinity, "#0b3468"]];
 
-  function gauge(live, scheme) {
+  function gauge(live) {
     if (!document.getElementById("folio-gauge")) return none;
-    if (!live || live.said || live.capital.tvpi === null) return empty("gauge", scheme);
+    if (!live || live.said || live.capital.tvpi === null) return empty("gauge");
     const capital = live.capital, value = Number(capital.tvpi), dpi = Number(capital.dpi);
     const top = [2, 5, 10, 20, 50, 100].find((most) => value < most) || Math.ceil(value / 100) * 100;
-    return once("gauge", [capital.tvpi, capital.dpi, scheme], () => {
-      const colours = look(scheme), layout = frame(colours, { l: 44, r: 20, t: 26, b: 22 });
+    return once("gauge", [capital.tvpi, capital.dpi], () => {
+      const colours = look(), layout = frame(colours, { l: 44, r: 20, t: 26, b: 22 });
       const steps = BANDS.filter(([from]) => from < top)
         .map(([from, to, color]) => ({ range: [from, Math.min(to, top)], color }));
       layout.title = { text: "TVPI " + value.toFixed(2) + "×, of it paid out " + dpi.toFixed(2) + "×",
@@ -315,14 +316,14 @@
     });
   }
 
-  function waterfall(live, scheme) {
+  function waterfall(live) {
     if (!document.getElementById("folio-waterfall")) return none;
-    if (!live || live.said) return empty("waterfall", scheme);
+    if (!live || live.said) return empty("waterfall");
     const capital = live.capital, amount = (name) => Number(capital[name]);
     const values = [amount("invested"), amount("gross"), -amount("fees"), amount("equity"), -amount("volatile"),
       amount("cash")];
-    return once("waterfall", [values.map((value) => Math.round(value)), scheme], () => {
-      const colours = look(scheme), layout = frame(colours, { l: 8, r: 8, t: 22, b: 40 });
+    return once("waterfall", [values.map((value) => Math.round(value))], () => {
+      const colours = look(), layout = frame(colours, { l: 8, r: 8, t: 22, b: 40 });
       layout.title = { text: "From investment to cash, " + live.cash, font: { size: 12 }, x: 0.02, y: 0.97, yanchor: "top" };
       layout.yaxis.tickformat = "~s";
       layout.xaxis.tickangle = 0;

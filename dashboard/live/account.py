@@ -15,6 +15,8 @@ FILLS: Final = 200
 OPEN_ORDERS: Final = 500
 FIRST_FILLS: Final = 100
 EARLY: Final = 5000
+FEWEST: Final = OPEN_ORDERS // 2
+"""Where an account has more open orders than are kept, the older ones are read when so few are left."""
 
 _OPEN: Final = ("new", "partially_filled")
 _UNAUTHORIZED: Final = 401
@@ -23,7 +25,8 @@ _UNAUTHORIZED: Final = 401
 class AccountBoard(Board):
     """Follows `account.<id>.*`, joined with a snapshot by the journal's sequence: nothing is missed or shown twice.
 
-    `is_refused` once the gateway knows the key no more; then it shows nothing.
+    It keeps the newest `OPEN_ORDERS` open orders. `is_refused` once the gateway knows the key no more: then it shows
+    nothing.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class AccountBoard(Board):
         self._sequence = 0
         self._number = 0
         self._early: deque[Payload] = deque(maxlen=EARLY)
+        self._has_older = False
 
     async def _read(self) -> None:
         try:
@@ -97,6 +101,7 @@ class AccountBoard(Board):
         self._forget()
         self.balances = {row["asset"]: row for row in state["balances"]}
         self.orders = {order["id"]: order for order in orders}
+        self._has_older = len(orders) >= OPEN_ORDERS
         self.fills.extend(reversed(fills))
         self._sequence, self._number = state["sequence"], state["number"]
         self.is_known = True
@@ -137,8 +142,11 @@ class AccountBoard(Board):
             return
         if order["status"] in _OPEN:
             self.orders[order["id"]] = order
-        else:
-            self.orders.pop(order["id"], None)
+            if len(self.orders) > OPEN_ORDERS:
+                del self.orders[min(self.orders, key=int)]
+                self._has_older = True
+        elif self.orders.pop(order["id"], None) is not None and self._has_older and len(self.orders) < FEWEST:
+            self.resync()
 
 
 def _identity(fill: Payload) -> tuple[str, int, str]:

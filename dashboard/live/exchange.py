@@ -136,7 +136,7 @@ class LiveExchange:
             lambda key: AccountBoard(key[0], key[1], self._bus, gateway, self.tell_refused)
         )
         self.markets: Boards[str, MarketBoard] = Boards(lambda symbol: MarketBoard(symbol, self._bus, gateway))
-        self.order_news: Boards[int, OrderNews] = Boards(lambda account: OrderNews(account, self._bus))
+        self._order_news: Boards[int, OrderNews] = Boards(lambda account: OrderNews(account, self._bus))
         self._equities: Boards[tuple[int, str], EquityBoard] = Boards(
             lambda key: EquityBoard(key[0], key[1], self._bus, gateway)
         )
@@ -169,7 +169,7 @@ class LiveExchange:
         await self._accounts.close()
         await self._equities.close()
         await self._all_equity.close()
-        await self.order_news.close()
+        await self._order_news.close()
         await self.system.stop()
 
     async def account(self, session: Session, account: int) -> AccountBoard:
@@ -181,6 +181,16 @@ class LiveExchange:
     def release_account(self, session: Session, account: int) -> None:
         """Say that a looker at an account's board has gone."""
         self._accounts.release((account, session.key))
+
+    async def order_news(self, session: Session, account: int) -> OrderNews:
+        """Return what becomes of an account's orders, for those alone who may see it. Raises PermissionError."""
+        if not session.may_see(account):
+            raise PermissionError(f"account {account} is not of this session")
+        return await self._order_news.get(account)
+
+    def release_order_news(self, account: int) -> None:
+        """Say that a looker at an account's orders has gone."""
+        self._order_news.release(account)
 
     async def equity(self, session: Session, account: int) -> EquityBoard:
         """Return the portfolio of an account, for those alone who may see it. Raises PermissionError."""
@@ -219,7 +229,7 @@ class LiveExchange:
     def _on_restored(self) -> None:
         for market in self.markets.all():
             market.resync()
-        for news in self.order_news.all():
+        for news in self._order_news.all():
             news.resync()
         for portfolio in self._equities.all():
             portfolio.resync()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from heapq import nlargest, nsmallest
 from typing import Final
 
 from dashboard.gateway_client import GatewayClient
@@ -18,6 +19,7 @@ LEVELS: Final = 200
 EARLY: Final = 1000
 
 Level = tuple[str, str]
+Sides = tuple[list[Level], list[Level]]
 
 
 class Depth:
@@ -27,12 +29,14 @@ class Depth:
         self.update_id = 0
         self._sides: tuple[dict[str, str], dict[str, str]] = ({}, {})
         self._early: deque[Payload] = deque(maxlen=EARLY)
+        self._best: dict[int, Sides] = {}
         self.is_known = False
 
     def take_snapshot(self, snapshot: Payload) -> bool:
         """Begin with a snapshot and what was heard meanwhile; return whether they fit together."""
         self.update_id = snapshot["update_id"]
         self._sides = (dict(snapshot["bids"]), dict(snapshot["asks"]))
+        self._best.clear()
         self.is_known = True
         early, self._early = self._early, deque(maxlen=EARLY)
         fits = True
@@ -52,6 +56,7 @@ class Depth:
             self._early.append(update)
             return False
         self.update_id = update["last_update_id"]
+        self._best.clear()
         for side, changes in zip(self._sides, (update["bids"], update["asks"]), strict=True):
             for price, quantity in changes:
                 if Decimal(quantity):
@@ -64,14 +69,18 @@ class Depth:
         """Know nothing until the next snapshot."""
         self.is_known = False
         self._sides = ({}, {})
+        self._best.clear()
 
-    def levels(self, limit: int) -> tuple[list[Level], list[Level]]:
-        """Return the best bids and asks as (price, quantity), best first."""
-        bids, asks = self._sides
-        return (
-            sorted(bids.items(), key=lambda level: Decimal(level[0]), reverse=True)[:limit],
-            sorted(asks.items(), key=lambda level: Decimal(level[0]))[:limit],
-        )
+    def levels(self, limit: int) -> Sides:
+        """Return the best bids and asks as (price, quantity), best first; all pages share them until they change."""
+        if limit not in self._best:
+            bids, asks = self._sides
+            self._best[limit] = nlargest(limit, bids.items(), _price), nsmallest(limit, asks.items(), _price)
+        return self._best[limit]
+
+
+def _price(level: Level) -> Decimal:
+    return Decimal(level[0])
 
 
 class MarketBoard(Board):

@@ -10,7 +10,7 @@ import dash_mantine_components as dmc
 from dash import dcc, html
 
 from dashboard.links_desk import STORES as WAYS
-from dashboard.order_entry import TYPES
+from dashboard.order_entry import PROFIT_LEGS, STOP_LEGS, TYPES
 from dashboard.theme import aria
 
 INTERVALS: Final = ("1m", "5m", "15m", "1h", "4h", "1d")
@@ -44,6 +44,7 @@ def layout(symbol: str = "", **_query: Any) -> Any:
                     html.Section(
                         [
                             _cancels(),
+                            html.P("Sign in to trade and to see your orders here.", className="quiet signed-out-only"),
                             html.Div(id="open-orders", className="orders"),
                         ],
                         className="panel own",
@@ -128,7 +129,9 @@ def _cancels() -> Any:
         dmc.Button(text, id=name, size="compact-xs", variant="default")
         for name, text in (("cancel-symbol", "Cancel this symbol"), ("cancel-all", "Cancel all"))
     ]
-    return html.Div([dmc.Title("Open orders", order=3), html.Div(buttons, className="row")], className="row")
+    return html.Div(
+        [dmc.Title("Open orders", order=3), html.Div(buttons, className="row signed-in-only")], className="row"
+    )
 
 
 def _entry() -> list[Any]:
@@ -148,11 +151,10 @@ def _entry() -> list[Any]:
             size="xs",
             allowDeselect=False,
         ),
-        dmc.TextInput(id="stop-price", label="Stop price", size="xs", inputProps={"inputMode": "decimal"}),
-        dmc.TextInput(id="price", label="Price", size="xs", inputProps={"inputMode": "decimal"}),
+        _prices(),
         html.Div(
             [
-                dmc.TextInput(id="amount", label="Amount", size="xs", flex=1, inputProps={"inputMode": "decimal"}),
+                _price("amount", "Amount"),
                 dmc.SegmentedControl(id="unit", data=[], value="base", size="xs", **aria(label="Amount in")),
             ],
             className="amount",
@@ -181,6 +183,30 @@ def _entry() -> list[Any]:
         dmc.Button("Place order", id="place", fullWidth=True, size="sm", disabled=True),
         html.Div(id="answer", role="status", className="answer", **aria(live="polite")),
     ]
+
+
+def _prices() -> Any:
+    """Return all prices an order may have. Two orders of which one cancels the other stand side by side."""
+    profit = [
+        _leg("profit-kind", "Profit by", PROFIT_LEGS),
+        _price("profit-price", "Take profit at"),
+        _price("price", "Price"),
+    ]
+    stop = [
+        _leg("stop-kind", "Stop by", STOP_LEGS),
+        _price("stop-price", "Stop price"),
+        _price("stop-limit-price", "Stop limit"),
+    ]
+    return html.Div([html.Div(profit, className="leg"), html.Div(stop, className="leg")], id="prices")
+
+
+def _price(name: str, label: str) -> Any:
+    return dmc.TextInput(id=name, label=label, size="xs", inputProps={"inputMode": "decimal"})
+
+
+def _leg(name: str, label: str, kinds: dict[str, str]) -> Any:
+    data = [{"value": value, "label": text} for value, text in kinds.items()]
+    return dmc.Select(id=name, label=label, data=data, value=next(iter(kinds)), size="xs", allowDeselect=False)
 
 
 def _amend() -> Any:

@@ -1,4 +1,4 @@
-"""The orders page: every order the account ever made, page by page, and each one's story."""
+"""The orders page: every order an account ever made, page by page, and each one's story."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from dashboard.account_choice import chooser
 from dashboard.links_desk import STORES as WAYS
+from dashboard.pages.sign_in import invitation
 from dashboard.theme import aria
 
 STATUSES: Final = {
@@ -50,20 +52,26 @@ def register() -> None:
     dash.register_page("orders", path="/orders", title="Orders · MockExchange", layout=layout)
 
 
-def layout(order_id: str = "", **_query: Any) -> Any:
-    """Return the page; `order_id` in the address opens the story of an order."""
+def layout(order_id: str = "", account: str = "", **_query: Any) -> Any:
+    """Return the page; `order_id` in the address opens an order's story, `account` is for an administrator."""
     return html.Div(
         [
             dcc.Store(id="page", data=uuid.uuid4().hex),
             dcc.Store(id="detail-asked", data={"id": order_id if order_id.isdecimal() else ""}),
             *(dcc.Store(id=name) for name in STORES),
             html.H1("Orders", className="unseen"),
+            html.Div(chooser("orders-account", account), id="orders-chooser", hidden=True),
+            invitation("Sign in to see your orders, page by page, and the story of each."),
             html.Section(
-                html.Div(id="figures", className="figures", role="status"), className="panel", **aria(label="Totals")
+                html.Div(id="figures", className="figures", role="status"),
+                className="panel signed-in-only",
+                **aria(label="Totals"),
             ),
-            html.Section(_filters(), className="panel filters", **aria(label="Filters")),
+            html.Section(_filters(), className="panel filters signed-in-only", **aria(label="Filters")),
             html.Section(
-                [html.Div(id="blotter", className="blotter"), _pager()], className="panel", **aria(label="Orders")
+                [html.Div(id="blotter", className="blotter"), _pager()],
+                className="panel signed-in-only",
+                **aria(label="Orders"),
             ),
             _detail(),
         ],

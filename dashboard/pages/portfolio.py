@@ -9,7 +9,9 @@ import dash
 import dash_mantine_components as dmc
 from dash import dcc, html
 
+from dashboard.account_choice import chooser
 from dashboard.links_desk import STORES as WAYS
+from dashboard.pages.sign_in import invitation
 from dashboard.theme import aria
 
 SPANS: Final = {"1h": "1 h", "6h": "6 h", "1d": "1 d", "1w": "1 w", "1m": "1 M", "all": "All"}
@@ -40,29 +42,25 @@ def layout(account: str = "", **_query: Any) -> Any:
     return html.Div(
         [
             dcc.Store(id="page", data=uuid.uuid4().hex),
-            dcc.Store(id="folio-wanted", data=account if account.isdecimal() else ""),
             dcc.Store(id="transfer-key", data=uuid.uuid4().hex),
             *(dcc.Store(id=name) for name in STORES),
             html.Div(
                 [
                     html.Div(
-                        dmc.Select(
-                            id="folio-account",
-                            data=[],
-                            searchable=True,
-                            w=210,
-                            size="sm",
-                            allowDeselect=False,
-                            **aria(label="Account"),
-                        ),
+                        chooser("folio-account", account),
                         id="folio-chooser",
                         hidden=True,
                     ),
                     html.Div(id="folio-head", className="head"),
                 ],
-                className="topline",
+                className="topline signed-in-only",
             ),
-            html.Div([_equity(), _shares(), _holdings(), _transfer(), _capital()], className="folio", id="folio"),
+            invitation("Sign in to see what your account is worth, what it holds, and how it did."),
+            html.Div(
+                [_equity(), _shares(), _holdings(), _transfer(), _capital()],
+                className="folio signed-in-only",
+                id="folio",
+            ),
             html.Section(
                 [dmc.Title("All accounts", order=3), html.Div(id="folio-table-all", className="folio-grid")],
                 className="panel folio-all",

@@ -19,6 +19,12 @@ def register() -> None:
     dash.register_page("sign_in", path="/sign-in", title="Sign in · MockExchange", layout=_layout)
 
 
+def invitation(text: str) -> Any:
+    """Return what stands in place of things that nobody sees who has not signed in."""
+    link = html.A("Sign in", href="/sign-in", className="primary")
+    return html.Section([html.P(text), link], className="panel invitation signed-out-only")
+
+
 def _layout(**query: Any) -> Any:
     said = next((text for name, text in _SAID.items() if name in query), None)
     field = dmc.PasswordInput(

@@ -55,6 +55,11 @@ def layout(**_query: Any) -> Any:
                 className="stack",
                 hidden=True,
             ),
+            html.P(
+                "Signed in with the password that mockx up printed, you see here how every part does: books, speeds, "
+                "latency, journal, memory, and what was refused.",
+                className="quiet note",
+            ),
         ],
         className="stack",
     )

@@ -237,6 +237,15 @@ def test_every_type_of_order_can_be_placed(open_page, members):
     market.enter("Sell", "One cancels the other", price="80", stop_price="15", amount="5")
     assert market.place().count("new") == 2
     expect(market.page.locator(".order", has_text="one cancels other")).to_have_count(2)
+    market.pick("profit-kind", "TP limit")
+    market.pick("stop-kind", "Stop limit")
+    prices = {"profit_price": "96", "price": "95", "stop_price": "14", "stop_limit_price": "13"}
+    market.enter("Sell", "One cancels the other", **prices, amount="6")
+    assert market.place().count("new") == 2
+    legs = market.page.locator(".order", has_text="6.000")
+    expect(legs).to_have_count(2)
+    expect(legs.filter(has_text="95.00 stop 96.00")).to_contain_text("take profit limit")
+    expect(legs.filter(has_text="13.00 stop 14.00")).to_contain_text("stop loss limit")
     market.page.click("#cancel-symbol")
     expect(market.page.locator(".order")).to_have_count(0)
     assert member.ask("GET", "/orders?status=open") == []

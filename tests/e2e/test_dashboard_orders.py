@@ -18,7 +18,7 @@ from infra.read_model.rows import Rows
 from infra.read_model.valkey_store import call, commands_of
 from infra.valkey_client import connect_valkey
 from mockexchange.messages.orders import Order, OrderStatus, OrderType, Side, TimeInForce
-from tests.support.browser import chromium, dashboard_url
+from tests.support.browser import MarketPage, chromium, dashboard_url
 from tests.support.running_exchange import RunningExchange
 
 PAGE = 50
@@ -27,6 +27,14 @@ FIRST = 2**40
 
 ROWS = "#blotter tbody tr:not([hidden])"
 SYMBOL = "LAB/USDT"
+FORGE = """([account, id]) => {
+  const set = window.dash_clientside.set_props;
+  set("orders-account", {value: account});
+  set("blotter-asked", {data: {account, cursors: [0], cursor: 0, number: 77}});
+  set("detail-asked", {data: {id, at: 1}});
+  set("cancel-order", {n_clicks: 1});
+}"""
+"""Has a page ask for another account's orders, for the story of one, and for its end."""
 
 
 @pytest.fixture(scope="module")
@@ -167,12 +175,13 @@ def test_an_orders_story_tells_every_step_and_goes_on_while_it_is_open(exchange,
     page.focus(ROWS)
     page.keyboard.press("Enter")
     steps = page.locator(".story strong")
-    expect(steps).to_have_text(["Money reserved", "Accepted by the book"])
+    begun = ["Received by the gateway", "Money reserved", "Accepted by the book"]
+    expect(steps).to_have_text(begun)
     ask(exchange, "POST", "/orders", order | {"side": "sell", "amount": "0.5"}, seller)
-    expect(steps).to_have_text(["Money reserved", "Accepted by the book", "Filled in part"])
+    expect(steps).to_have_text([*begun, "Filled in part"])
     expect(page.locator(".story li").last).to_contain_text("0.500 LAB at 30.00 USDT")
     page.click("#cancel-order")
-    expect(steps).to_have_text(["Money reserved", "Accepted by the book", "Filled in part", "Canceled, filled in part"])
+    expect(steps).to_have_text([*begun, "Filled in part", "Canceled, filled in part"])
     took = page.locator(".story .took").all_inner_texts()
     assert took[0] == ""
     assert all(text.startswith("after ") for text in took[1:]), took
@@ -192,6 +201,59 @@ def test_accounts_see_their_own_orders_alone(exchange, browser, placed) -> None:
     nobody = browser.new_context().new_page()
     nobody.goto(f"{dashboard_url(exchange)}/orders")
     expect(nobody.locator(".nothing")).to_have_text("Sign in to see your orders.")
+
+
+def test_an_administrator_chooses_an_account_and_sees_its_orders_and_figures(exchange, browser, placed) -> None:
+    key, admin = account(exchange, "chosen"), read_credentials(exchange.data_dir / FILE_NAME).admin_key
+    number = ask(exchange, "GET", "/account", None, key)["account"]
+    order = {"symbol": SYMBOL, "side": "buy", "type": "limit", "amount": "0.1", "limit_price": "20.00"}
+    orders = [ask(exchange, "POST", "/orders", order, key) for _ in range(3)]
+    page = opened(exchange, browser, "/orders", admin)
+    expect(page.locator("#orders-account")).to_have_value("demo · 1")
+    shows(page, [order["id"] for order in exchange.get(f"/orders?limit={PAGE}")])
+    page.click("#orders-account")
+    page.fill("#orders-account", "chos")
+    page.get_by_role("option", name=f"chosen · {number}").click()
+    shows(page, newest_first(orders))
+    expect(page.locator("#figures p")).to_contain_text("3 orders in all")
+    orders.append(ask(exchange, "POST", "/orders", order, key))
+    shows(page, newest_first(orders))
+    page.focus(ROWS)
+    page.keyboard.press("Enter")
+    expect(page.locator("#story")).to_contain_text(f"Order {orders[-1]['id']}")
+    page.click("#cancel-order")
+    expect(page.locator(".story strong").last).to_have_text("Canceled")
+    assert ask(exchange, "GET", f"/orders/{orders[-1]['id']}", None, key)["status"] == "canceled"
+    page.goto(f"{dashboard_url(exchange)}/orders?account={number}&order_id={orders[0]['id']}")
+    expect(page.locator("#story")).to_contain_text(f"Order {orders[0]['id']}")
+    expect(page.locator("#orders-account")).to_have_value(f"chosen · {number}")
+
+
+def test_a_session_that_asks_for_anothers_orders_is_shown_its_own(exchange, browser, placed) -> None:
+    hidden, own = account(exchange, "hidden"), account(exchange, "curious")
+    number = str(ask(exchange, "GET", "/account", None, hidden)["account"])
+    order = {"symbol": SYMBOL, "side": "buy", "type": "limit", "amount": "0.1"}
+    secret = ask(exchange, "POST", "/orders", order | {"limit_price": "23.45"}, hidden)
+    mine = [ask(exchange, "POST", "/orders", order | {"limit_price": "20.00"}, own)]
+    desk = MarketPage(browser, dashboard_url(exchange), is_recorded=True)
+    desk.sign_in(own)
+    expect(desk.page.locator("#sign-out")).to_be_visible()
+    desk.page.goto(f"{desk.url}/orders?account={number}&order_id={secret['id']}")
+    shows(desk.page, newest_first(mine))
+    expect(desk.page.locator("#story")).to_have_text("the order does not exist")
+    expect(desk.page.locator("#orders-chooser")).to_be_hidden()
+    desk.page.evaluate(FORGE, [number, secret["id"]])
+    expect(desk.page.locator("#cancel-answer")).to_have_text("the order does not exist")
+    ask(exchange, "POST", "/orders", order | {"limit_price": "23.45"}, hidden)
+    mine.append(ask(exchange, "POST", "/orders", order | {"limit_price": "20.00"}, own))
+    shows(desk.page, newest_first(mine))
+    expect(desk.page.locator("#figures p")).to_contain_text("2 orders in all")
+    heard = desk.everything_heard()
+    assert '"limit_price":"20.00"' in heard
+    assert "23.45" not in heard
+    assert ask(exchange, "GET", f"/orders/{secret['id']}", None, hidden)["status"] == "new"
+    assert desk.errors == []
+    desk.close()
 
 
 def test_the_system_page_lists_the_parts_and_tells_a_killed_books_restart(exchange, browser, placed) -> None:

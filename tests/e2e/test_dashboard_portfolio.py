@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from infra.http_client import request
-from tests.support.browser import DESKTOP, PHONE, chromium, dashboard_url
+from tests.support.browser import DESKTOP, PHONE, chromium, dashboard_url, watch_console
 from tests.support.launched import LaunchedExchange
 from tests.support.members import Member, Members
 
@@ -42,7 +42,7 @@ class PortfolioPage:
         self.errors: list[str] = []
         self.page.add_init_script(LISTEN)
         self.page.on("response", self._keep)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        watch_console(self.page, self.errors)
 
     def sign_in(self, secret: str, query: str = "") -> None:
         self.page.goto(f"{self.url}/sign-in")

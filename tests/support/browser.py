@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.support.running_exchange import RunningExchange
 
 PATIENCE_MS: Final = 60_000
+BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 DESKTOP: Final = {"width": 1440, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
 
@@ -41,7 +42,7 @@ window.fetch = async (...words) => {
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """Run Chromium, the system's own."""
-    path = shutil.which("chromium")
+    path = next(filter(None, map(shutil.which, BROWSERS)), None)
     assert path is not None, "chromium is not installed; as root, make test installs it"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
@@ -70,7 +71,7 @@ class MarketPage:
             self.page.expose_function("noteHeard", partial(_append, self.heard))
             self.page.expose_function("noteSaid", partial(_append, self.said))
             self.page.add_init_script(RECORD)
-        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        watch_console(self.page, self.errors)
 
     def sign_in(self, secret: str) -> None:
         """Sign in with a key or the password."""
@@ -95,11 +96,15 @@ class MarketPage:
     def enter(self, side: str, kind: str, **fields: str) -> None:
         """Fill in an order; fields by their ids, with dashes as underscores."""
         self.page.locator("#side").get_by_text(side, exact=True).click()
-        if self.page.locator("#type").input_value() != kind:
-            self.page.click("#type")
-            self.page.get_by_role("option", name=kind, exact=True).click()
+        self.pick("type", kind)
         for name, value in fields.items():
             self.page.fill(f"#{name.replace('_', '-')}", value)
+
+    def pick(self, box: str, text: str) -> None:
+        """Choose something of a list that drops down."""
+        if self.page.locator(f"#{box}").input_value() != text:
+            self.page.click(f"#{box}")
+            self.page.get_by_role("option", name=text, exact=True).click()
 
     def place(self) -> str:
         """Place the order with the Enter key; return what the page then says."""
@@ -122,6 +127,17 @@ class MarketPage:
     def everything_heard(self) -> str:
         """Return all that the page was told, over WebSocket and HTTP, without spaces."""
         return "".join(self.heard).replace(" ", "").replace('\\"', '"')
+
+
+def watch_console(page: Page, errors: list[str]) -> None:
+    """Keep what goes wrong in a page, but for servers that do not answer, which tests bring about."""
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("console", lambda message: _keep_complaint(message.type, message.text, errors))
+
+
+def _keep_complaint(kind: str, text: str, errors: list[str]) -> None:
+    if kind == "error" and not text.startswith(("Failed to load resource", "WebSocket connection")):
+        errors.append(text)
 
 
 def _append(texts: list[str], text: str) -> None:

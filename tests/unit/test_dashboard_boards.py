@@ -11,7 +11,7 @@ import pytest
 
 from dashboard.gateway_client import GatewayAway, GatewayRefusal
 from dashboard.live import board as boards_module
-from dashboard.live.account import AccountBoard
+from dashboard.live.account import FEWEST, OPEN_ORDERS, AccountBoard
 from dashboard.live.board import Board, Boards
 from dashboard.live.market import Depth, MarketBoard
 from tests.support.dashboard_gateway import PutGateway
@@ -66,6 +66,18 @@ def test_levels_are_sorted_as_numbers():
     depth = Depth()
     depth.take_snapshot(snapshot(1, bids=[["9.0", "1"], ["10.0", "1"], ["100.0", "1"]]))
     assert [price for price, _ in depth.levels(2)[0]] == ["100.0", "10.0"]
+
+
+def test_levels_are_those_of_now_and_no_more_than_asked_for():
+    depth = Depth()
+    depth.take_snapshot(snapshot(1, bids=[["9", "1"], ["10", "1"], ["8", "1"]]))
+    assert depth.levels(2)[0] == [("10", "1"), ("9", "1")]
+    assert depth.levels(1)[0] == [("10", "1")]
+    depth.take_update(update(2, 2, bids=[["10", "0"], ["9", "3"]]))
+    assert depth.levels(2)[0] == [("9", "3"), ("8", "1")]
+    depth.forget()
+    depth.take_snapshot(snapshot(2, bids=[["7", "1"]]))
+    assert depth.levels(2)[0] == [("7", "1")]
 
 
 def market_answers(update_id: int) -> dict[str, Any]:
@@ -190,6 +202,29 @@ def test_fills_of_different_symbols_and_sides_with_one_trade_id_are_all_shown():
         for number, each in enumerate((fill(1), fill(1, order_id="2"), fill(1, symbol="C/D"), fill(1)), 6):
             site.tell(number, "fills", fill=each)
         assert len(site.board.fills) == 3
+
+    site.run(scenario)
+
+
+def test_of_many_open_orders_the_newest_are_kept_and_older_ones_read_when_those_are_gone():
+    site = Site()
+    count = OPEN_ORDERS + 50
+    newest = [str(number) for number in range(count, count - OPEN_ORDERS, -1)]
+
+    async def scenario() -> None:
+        await eventually(lambda: site.board.is_known)
+        for number in range(1, count + 1):
+            site.tell(5 + number, "orders", order=order(str(number), 1))
+        assert sorted(site.board.orders, key=int, reverse=True) == newest
+        site.gateway.answers["/orders"] = [order(str(number), 1) for number in range(50, 0, -1)]
+        site.gateway.answers["/account"] = account_state(5 + 2 * count, 200)
+        closed = OPEN_ORDERS - FEWEST + 1
+        for place, number in enumerate(newest[:closed]):
+            assert site.board.is_known
+            site.tell(6 + count + place, "orders", order=order(number, 2, "canceled"))
+        assert not site.board.is_known
+        await eventually(lambda: site.board.is_known)
+        assert set(site.board.orders) == {str(number) for number in range(1, 51)}
 
     site.run(scenario)
 

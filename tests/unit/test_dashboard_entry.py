@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import pytest
 
 from dashboard.live.market import MarketBoard
 from dashboard.market_desk import MarketPicture
-from dashboard.order_entry import TYPES, Terms, number, request_of, told
+from dashboard.order_entry import PROFIT_LEGS, STOP_LEGS, TYPES, Legs, Terms, number, request_of, told
 from tests.support.dashboard_gateway import PutGateway
 from tests.support.heard_bus import HeardBus
 
@@ -34,11 +36,36 @@ def test_a_market_order_can_be_of_money_and_no_other_order_can():
     assert "quote_amount" not in request_of(TYPED._replace(unit="quote"))[1]
 
 
-def test_one_cancels_the_other_is_a_resting_limit_order_and_a_stop():
-    path, body = request_of(TYPED._replace(kind="oco"))
-    assert path == "/orders/lists"
-    assert [order["type"] for order in body["orders"]] == ["limit", "stop_loss"]
-    assert "post_only" not in body["orders"][0]
+def test_one_cancels_the_other_is_one_order_that_takes_the_profit_and_one_that_stops_the_loss():
+    profits = {
+        "limit": {"limit_price": "1.5", "time_in_force": "GTC"},
+        "take_profit": {"stop_price": "7"},
+        "take_profit_limit": {"stop_price": "7", "limit_price": "1.5", "time_in_force": "GTC"},
+    }
+    stops = {
+        "stop_loss": {"stop_price": "3"},
+        "stop_loss_limit": {"stop_price": "3", "limit_price": "2.5", "time_in_force": "GTC"},
+    }
+    assert (set(profits), set(stops)) == (set(PROFIT_LEGS), set(STOP_LEGS))
+    common = {"symbol": "A/B", "side": "buy", "amount": "2"}
+    for (profit, taking), (stop, stopping) in product(profits.items(), stops.items()):
+        path, body = request_of(TYPED._replace(kind="oco", legs=Legs(profit, "7", stop, "2,5")))
+        assert path == "/orders/lists"
+        assert body["orders"] == [common | taking | {"type": profit}, common | stopping | {"type": stop}]
+
+
+@pytest.mark.parametrize(
+    ("legs", "said"),
+    [
+        (Legs("market"), "Profit by: choose one"),
+        (Legs("take_profit", ""), "Take profit at: enter a number"),
+        (Legs(stop_kind="take_profit"), "Stop by: choose one"),
+        (Legs(stop_kind="stop_loss_limit", stop_limit="-1"), "Stop limit: enter a number"),
+    ],
+)
+def test_what_is_wrong_with_one_of_two_orders_is_told_by_the_name_of_its_field(legs, said):
+    with pytest.raises(ValueError, match=said):
+        request_of(TYPED._replace(kind="oco", legs=legs))
 
 
 @pytest.mark.parametrize("text", [None, "", " ", "0", "-1", "nan", "inf", "1e", "1" * 41, "<b>1</b>"])

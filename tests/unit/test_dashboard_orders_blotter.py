@@ -43,7 +43,7 @@ class Scene:
         self.pages = Pages(numbers, cursor)
         self.bus = LocalBus()
         self.news = OrderNews(1, self.bus)
-        self.blotter = Blotter(self.news, Query.of(asked), asked)
+        self.blotter = Blotter(self.news, Query.of(1, asked), asked)
         self.numbered = 0
 
     async def begin(self) -> list[int]:
@@ -81,7 +81,7 @@ def test_a_new_order_comes_first_and_the_last_begins_the_next_page() -> None:
 def test_a_page_of_the_past_stays_and_counts_what_is_newer() -> None:
     async def scenario() -> None:
         scene = Scene(range(101, 151), 101)
-        scene.blotter = Blotter(scene.news, Query(cursor=151), {})
+        scene.blotter = Blotter(scene.news, Query(1, cursor=151), {})
         await scene.begin()
         scene.hear(order=order(200))
         scene.hear(order=order(200, history_count=2))
@@ -134,8 +134,8 @@ def test_filters_are_asked_of_the_gateway_and_hold_for_what_is_heard() -> None:
         scene = Scene(range(0), 0, **asked)
         assert await scene.begin() == []
         assert scene.pages.asked == {
-            "status": "filled", "side": "sell", "type": "market", "asset": "ETH", "start": 100, "end": 200,
-            "limit": PAGE,
+            "account": 1, "status": "filled", "side": "sell", "type": "market", "asset": "ETH", "start": 100,
+            "end": 200, "limit": PAGE,
         }  # fmt: skip
         fitting = {"status": "filled", "side": "sell", "type": "market", "symbol": "ETH/USDT", "ts_create": 150}
         scene.hear(order=order(1, **fitting))
@@ -182,7 +182,7 @@ def test_durations_are_told_in_the_unit_that_fits(microseconds: int, text: str) 
     assert duration(microseconds) == text
 
 
-def test_a_story_begins_with_the_hold_and_names_each_step() -> None:
+def test_a_story_begins_at_the_gateway_and_names_each_step() -> None:
     step = {
         "ts": 5, "took_us": 2_000, "status": "new", "price": None, "amount_remain": "1", "actual_filled": "0",
         "actual_notion": "0", "actual_fee": "0", "comment": None, "triggered": False, "amended_from": None,
@@ -194,12 +194,18 @@ def test_a_story_begins_with_the_hold_and_names_each_step() -> None:
         step | {"status": "filled", "price": "9.01", "actual_filled": "1", "actual_notion": "9.01"},
     ]
     history = {str(index): each for index, each in enumerate(steps)}
-    told = story_of(order(1, history=history, ts_finish=6, initial_hold="9.00", hold_currency="USDT", status="filled"))
+    told = story_of(
+        order(
+            7, history=history, ts_finish=12, initial_hold="9.00", hold_currency="USDT", status="filled",
+            reserved_us=3_500,
+        )
+    )  # fmt: skip
     assert [each["name"] for each in told["steps"]] == [
-        "Money reserved", "Accepted by the book", "Amended", "Triggered", "Filled",
+        "Received by the gateway", "Money reserved", "Accepted by the book", "Amended", "Triggered", "Filled",
     ]  # fmt: skip
-    assert told["whole"] == "8.000 ms"
-    assert "1 BTC at 9.01 USDT" in told["steps"][4]["details"]
+    assert [(each["time"], each["took"]) for each in told["steps"][:2]] == [(7, ""), (10, "after 3.500 ms")]
+    assert told["whole"] == "11.500 ms"
+    assert "1 BTC at 9.01 USDT" in told["steps"][5]["details"]
     assert not told["is_open"]
 
 
