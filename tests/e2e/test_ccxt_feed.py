@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from infra.embedded.process import free_port
+from infra.http_client import NoAnswer
 from tests.support.launched import LaunchedExchange
 from tests.support.venue import Venue
 
@@ -79,11 +81,23 @@ async def shows(exchange: LaunchedExchange, side: str, price: str, amount: str) 
             await asyncio.sleep(POLL_S)
 
 
+async def has_a_feed_that(exchange: LaunchedExchange, state: str) -> None:
+    """Return once the exchange says this of its feed."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            with suppress(NoAnswer):
+                body = (await asyncio.to_thread(exchange.ask, "GET", "/health")).body
+                if isinstance(body, dict) and body.get("parts", {}).get("feed") == state:
+                    return
+            await asyncio.sleep(POLL_S)
+
+
 async def test_it_starts_without_the_venue_and_trades_once_the_venue_is_there(venue: Venue, tmp_path: Path) -> None:
     exchange = following(tmp_path / "data", venue.options())
     try:
         await asyncio.to_thread(exchange.start)
-        assert any("feed is connecting" in line for line in exchange.lines)
+        assert any("not all is well yet" in line for line in exchange.lines)
+        await has_a_feed_that(exchange, "is connecting")
         assert exchange.get("/instruments") == []
         await venue.start()
         assert (await buys(exchange, "filled"))["average"] == "60000.02"

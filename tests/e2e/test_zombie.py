@@ -21,7 +21,7 @@ from mockexchange.messages.orders import Side
 from mockexchange.messages.subjects import book_journal
 from tests.support.audit_report import AuditReport
 from tests.support.floor import FED, Floor
-from tests.support.launched import repeatedly
+from tests.support.launched import PATIENCE_S, repeatedly
 from tests.support.load import TIMEOUT
 
 pytestmark = pytest.mark.anyio
@@ -42,8 +42,7 @@ async def test_a_stopped_book_that_goes_on_beside_its_successor_exits_and_has_ch
         floor.load(FED) as load,
         aiohttp.ClientSession(floor.exchange.url, timeout=TIMEOUT, headers=trader.headers) as session,
     ):
-        async with session.post("/orders", json=ORDER) as answer:
-            assert answer.status == 200
+        assert (await place(session, ORDER | {"client_order_id": "before-the-stop"}))[0] == 200
         await load.flow()
         first = await watch.running("book.GOLD-USDT")
         os.kill(first, signal.SIGSTOP)
@@ -64,7 +63,8 @@ async def test_a_stopped_book_that_goes_on_beside_its_successor_exits_and_has_ch
         await repeatedly(lambda: first not in floor.exchange.family())
         status, placed = await placing
         assert status == 200
-        assert placed["status"] == "new"
+        # On a busy machine the time that it may take is over before there is a book again.
+        assert placed["status"] == "new" or placed["reason"] == "too_late", placed
         await watch.running("book.GOLD-USDT", unlike=first)
         await floor.exchange.wait_until_well(session)
         await load.flow()
@@ -76,8 +76,13 @@ async def test_a_stopped_book_that_goes_on_beside_its_successor_exits_and_has_ch
 
 
 async def place(session: aiohttp.ClientSession, order: dict[str, str]) -> tuple[int, dict[str, str]]:
-    async with session.post("/orders", json=order) as answer:
-        return answer.status, await answer.json()
+    """Place an order, again under its id while it is not answered: it is one order all the same."""
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            async with session.post("/orders", json=order) as answer:
+                if answer.status != 503:
+                    return answer.status, await answer.json()
+            await asyncio.sleep(0.1)
 
 
 def resting_levels(report: AuditReport) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
