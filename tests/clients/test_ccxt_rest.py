@@ -10,7 +10,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from tests.support.ccxt_clients import Blocking, async_client, configuration, sync_client
+from tests.support.ccxt_clients import Blocking, async_client, configuration, place_list, sync_client
 from tests.support.members import Member, Members, eventually
 
 BTC = "BTC/USDT"
@@ -257,21 +257,13 @@ def test_amend_keeps_the_place_in_the_queue(rest: ccxt.binance, alice: Member, b
 
 def test_one_order_of_a_list_cancels_the_other(rest: ccxt.binance, alice: Member, bob: Member) -> None:
     free_price(bob)
-    made = rest.request(
-        "orderList/oco",
-        ["private"],
-        "POST",
-        {
-            "symbol": "LABUSDT",
-            "side": "SELL",
-            "quantity": "1",
-            "aboveType": "LIMIT_MAKER",
-            "abovePrice": "110",
-            "belowType": "STOP_LOSS_LIMIT",
-            "belowStopPrice": "90",
-            "belowPrice": "89",
-            "belowTimeInForce": "GTC",
-        },
+    made = place_list(
+        rest,
+        abovePrice="110",
+        belowType="STOP_LOSS_LIMIT",
+        belowStopPrice="90",
+        belowPrice="89",
+        belowTimeInForce="GTC",
     )
     assert alice.balances()["LAB"][1] == "1.00000000"
     above, below = (

@@ -10,7 +10,7 @@ from typing import Any
 import ccxt
 import pytest
 
-from tests.support.ccxt_clients import configuration, sync_client
+from tests.support.ccxt_clients import configuration, place_list, sync_client
 from tests.support.launched import LaunchedExchange
 from tests.support.members import Member, Members, eventually
 
@@ -98,20 +98,7 @@ def test_a_stop_outlives_the_death_of_everything_and_fires_once(
     bob.place("sell", "0.1", "100")
     bob.place("buy", "0.1", "100")
     stop = client.create_order(LAB, "market", "sell", 0.5, None, {"stopLossPrice": 95})["id"]
-    pair = client.request(
-        "orderList/oco",
-        ["private"],
-        "POST",
-        {
-            "symbol": "LABUSDT",
-            "side": "SELL",
-            "quantity": "1",
-            "aboveType": "LIMIT_MAKER",
-            "abovePrice": "120",
-            "belowType": "STOP_LOSS",
-            "belowStopPrice": "80",
-        },
-    )
+    pair = place_list(client, abovePrice="120", belowType="STOP_LOSS", belowStopPrice="80")
     limited.kill_everything()
     limited.start()
     assert alice.balances()["LAB"] == ("9998.50000000", "1.50000000")
