@@ -53,7 +53,9 @@ class ApiAnswers:
     ) -> None:
         """Answer a request with the error that a failure is."""
         told = describe(failure)
-        error = {"code": told.code, "msg": told.text}
+        error: dict[str, Any] = {"code": told.code, "msg": told.text}
+        if told.data is not None:
+            error["data"] = told.data
         answer = {"id": number, "status": told.status, "error": error}
         self.send(answer | self._limits(used, parameters))
 
