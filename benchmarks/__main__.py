@@ -1,4 +1,4 @@
-"""`python -m benchmarks [--quick]`: measures a whole exchange on this machine, in one run.
+"""`python -m benchmarks [--quick] [--minutes N]`: measures a whole exchange on this machine, in one run.
 
 It starts exchanges of its own on free ports, in temporary directories, and leaves nothing behind. `docs/benchmarks.md`
 says what the figures mean. The modules `bench_*` beside this one measure single parts and are run one by one.
@@ -23,6 +23,7 @@ from benchmarks.wire import measure_wire
 
 ACCOUNTS = 4
 OPEN_ORDERS = 100_000
+MAX_MINUTES = 24 * 60
 LIMITS = (
     "limit_weight_per_minute",
     "limit_requests_per_5_minutes",
@@ -39,6 +40,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="a quarter of the time, for a first look")
     parser.add_argument("--shards", type=int, default=1, help="accounts shards (default: %(default)s)")
     parser.add_argument("--gateways", type=int, default=1, help="gateway processes (default: %(default)s)")
+    parser.add_argument("--minutes", type=_minutes, help="how long the dashboard is measured (default: 24 seconds)")
     options = parser.parse_args()
     unknown = set(options.what) - MEASURES.keys()
     if unknown:
@@ -107,7 +109,15 @@ def measure_dashboard(directory: Path, table: Table, options: argparse.Namespace
     table.section("The dashboard, on an exchange in which nothing else moves")
     settings = bench_dashboard.settings()
     with Exchange(directory, **settings) as exchange:
-        asyncio.run(bench_dashboard.measure(exchange, settings, table, _seconds(options)))
+        seconds = 60 * options.minutes if options.minutes else 4 * _seconds(options)
+        asyncio.run(bench_dashboard.measure(exchange, settings, table, seconds))
+
+
+def _minutes(text: str) -> float:
+    minutes = float(text)
+    if not 0 < minutes <= MAX_MINUTES:
+        raise argparse.ArgumentTypeError(f"must be above 0 and at most {MAX_MINUTES}")
+    return minutes
 
 
 def _seconds(options: argparse.Namespace) -> float:

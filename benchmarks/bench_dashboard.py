@@ -30,6 +30,10 @@ WATCHED: Final = SYMBOLS[:5]
 TARGET_MS: Final = 100.0
 OPEN_S: Final = 60.0
 FIRST_ID: Final = 1_000_000
+WARM_UP_S: Final = 6.0
+MINUTE_S: Final = 60.0
+MAX_GROWTH_BYTES: Final = 4_000_000
+"""What a server that forgets what it should may differ by from one look to another."""
 
 
 def settings() -> dict[str, object]:
@@ -59,7 +63,8 @@ class Browser:
         """Open the page and note how late each trade comes."""
         url = self._origin.replace("http", "ws") + "/_dash-ws-callback"
         async with self._session.ws_connect(url, headers={"Origin": self._origin}, max_msg_size=0) as socket:
-            await socket.send_json(self._request())
+            for request in self._requests():
+                await socket.send_json(request)
             async for frame in socket:
                 now_ns = time.perf_counter_ns()
                 for message in _messages(frame.data):
@@ -68,17 +73,26 @@ class Browser:
                     elif message["type"] == "set_props":
                         self._note(message["payload"], now_ns)
 
-    def _request(self) -> dict[str, Any]:
-        inputs = {"symbol.value": self._symbol, "interval.value": "1m", "connection.data": None}
+    def _requests(self) -> list[dict[str, Any]]:
+        """Return what a page asks for: its market, the list of symbols, and whether all is connected."""
+        shown: dict[str, object] = {"symbol.value": self._symbol, "interval.value": "1m", "connection.data": None}
+        asked: dict[str, dict[str, object]] = {
+            "followed": shown,
+            "symbols-followed": {"connection.data": None},
+            "ways-followed": {"connection.data": None, "ways.id": "ways"},
+        }
+        return [self._request(output, inputs) for output, inputs in asked.items()]
+
+    def _request(self, output: str, inputs: dict[str, object]) -> dict[str, Any]:
         return {
             "type": "callback_request",
-            "requestId": "1",
+            "requestId": output,
             "rendererId": self._page,
             "payload": {
-                "output": "followed.data",
-                "outputs": {"id": "followed", "property": "data"},
+                "output": f"{output}.data",
+                "outputs": {"id": output, "property": "data"},
                 "inputs": [_prop(name, value) for name, value in inputs.items()],
-                "changedPropIds": ["symbol.value"],
+                "changedPropIds": [next(iter(inputs))],
                 "state": [_prop("page.data", self._page)],
             },
         }
@@ -97,32 +111,80 @@ class Browser:
 
 
 async def measure(exchange: Exchange, asked: dict[str, object], table: Table, seconds: float) -> None:
-    """Tick all symbols while all browsers look; add delays and memory to the table."""
+    """Tick all symbols for so many seconds while all browsers look; add delays, memory and work to the table."""
     origin = f"http://127.0.0.1:{asked['dashboard_port']}"
     password = read_credentials(exchange.data_dir / FILE_NAME).nats_password
     connection = await connect(f"nats://127.0.0.1:{asked['nats_port']}", NATS_USER, password, "benchmark")
+    server = Server(exchange)
     try:
         async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
             browsers = [Browser(session, origin, WATCHED[k % len(WATCHED)], k) for k in range(BROWSERS)]
             watching = [group.create_task(browser.watch()) for browser in browsers]
             async with asyncio.timeout(OPEN_S):
                 await asyncio.gather(*(browser.is_live.wait() for browser in browsers))
-            await _tick(connection, seconds)
-            before = _resident_bytes(exchange)
+            await _tick(connection, WARM_UP_S)
             for browser in browsers:
                 browser.delays_ms.clear()
-            await _tick(connection, 4 * seconds, FIRST_ID * 2)
-            after = _resident_bytes(exchange)
-            for task in watching:
+            sampling = group.create_task(server.sample(min(MINUTE_S, seconds / 4)))
+            await _tick(connection, seconds, FIRST_ID * 2)
+            for task in (sampling, *watching):
                 task.cancel()
+            server.look()
     finally:
         await connection.close()
-    delays = [delay for browser in browsers for delay in browser.delays_ms]
-    p50, p99 = statistics.median(delays), statistics.quantiles(delays, n=100)[98]
+    _tell_delays(table, [delay for browser in browsers for delay in browser.delays_ms])
+    server.tell(table)
+
+
+class Server:
+    """The dashboard's process: how much memory it holds as time goes by, and how much it works."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._pid = next(pid for pid, line in exchange.processes().items() if line.endswith("-m dashboard"))
+        self._step_s = 0.0
+        self._bytes: list[int] = []
+        self._worked_s: list[float] = []
+        self._at: list[float] = []
+
+    async def sample(self, step_s: float) -> None:
+        """Look at it now and after every step."""
+        self._step_s = step_s
+        while True:
+            self.look()
+            await asyncio.sleep(self._at[0] + len(self._at) * step_s - time.monotonic())
+
+    def look(self) -> None:
+        """Note what it holds and has worked until now."""
+        self._bytes.append(self._read_bytes())
+        self._worked_s.append(self._read_worked_s())
+        self._at.append(time.monotonic())
+
+    def tell(self, table: Table) -> None:
+        """Add memory over time and work to the table."""
+        first, last = self._bytes[1], self._bytes[-1]
+        table.add(
+            f"memory of its server, each {self._step_s:.0f} s",
+            f"{' '.join(f'{each / 1e6:.0f}' for each in self._bytes[1:])} MB: {(last - first) / 1e6:+.1f} MB",
+            f"at most {MAX_GROWTH_BYTES / 1e6:.0f} MB more",
+            is_reached=last - first <= MAX_GROWTH_BYTES,
+        )
+        worked = (self._worked_s[-1] - self._worked_s[0]) / (self._at[-1] - self._at[0])
+        table.add("its work", f"{worked:.0%} of a processor")
+
+    def _read_bytes(self) -> int:
+        return int(Path(f"/proc/{self._pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def _read_worked_s(self) -> float:
+        """Return the seconds of a processor that it has used, for itself and for the system's calls."""
+        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _tell_delays(table: Table, delays_ms: list[float]) -> None:
+    p50, p99 = statistics.median(delays_ms), statistics.quantiles(delays_ms, n=100)[98]
     name = f"{len(SYMBOLS)} symbols at {TICKS_PER_S}/s, {BROWSERS} pages: event to page"
-    figure = f"p50 {p50:5.1f} ms   p99 {p99:5.1f} ms   {len(delays):,} events"
+    figure = f"p50 {p50:5.1f} ms   p99 {p99:5.1f} ms   {len(delays_ms):,} events"
     table.add(name, figure, f"p99 at most {TARGET_MS:.0f} ms", is_reached=p99 <= TARGET_MS)
-    table.add(f"memory of its server, {4 * seconds:.0f} s later", f"{before / 1e6:.0f} MB, then {after / 1e6:.0f} MB")
 
 
 async def _tick(connection: Connection, seconds: float, first: int = FIRST_ID) -> None:
@@ -134,11 +196,6 @@ async def _tick(connection: Connection, seconds: float, first: int = FIRST_ID) -
             trade |= {"outside": True, "time": time.perf_counter_ns(), "venue_time": None, "sequence": 0}
             connection.send(market(symbol, "trade"), msgspec.json.encode(trade))
         await asyncio.sleep(max(0.0, began + tick / TICKS_PER_S - time.monotonic()))
-
-
-def _resident_bytes(exchange: Exchange) -> int:
-    pid = next(pid for pid, line in exchange.processes().items() if line.endswith("-m dashboard"))
-    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _prop(name: str, value: object) -> dict[str, object]:
