@@ -99,6 +99,8 @@ class BookFold(Posting):
         balance = account.balance(order.hold_asset)
         self._consume_hold(order, balance, 0, event.release)
         quantity, client_order_id = order.quantity, order.client_order_id
+        if not order.amended_by:
+            order.placed_quantity, order.placed_client_order_id = quantity, client_order_id
         order.quantity = event.quantity
         order.amended_by = event.command_id
         account.rename(order, event.client_order_id)

@@ -25,15 +25,14 @@ CLIENT_FIELDS: Final = (
 """What a client says about an order. The reference price is not its own and may differ the second time."""
 
 
-AMENDED_FIELDS: Final = ("quantity", "client_order_id")
-"""What an amendment changes, so that the order no longer says what was asked for at first."""
+AMENDED_FIELDS: Final = {"quantity": "placed_quantity", "client_order_id": "placed_client_order_id"}
+"""What an amendment changes, and where an amended order says what it was placed with."""
 
 
 def differing_fields(request: PlaceOrder, first: Order | OrderReserved) -> list[str]:
     """Return the fields in which a command differs from the order it placed before."""
-    is_amended = isinstance(first, Order) and first.amended_by
-    names = [name for name in CLIENT_FIELDS if not (is_amended and name in AMENDED_FIELDS)]
-    return [name for name in names if getattr(request, name) != getattr(first, name)]
+    moved = AMENDED_FIELDS if isinstance(first, Order) and first.amended_by else {}
+    return [name for name in CLIENT_FIELDS if getattr(request, name) != getattr(first, moved.get(name, name))]
 
 
 def differing_in_kind(request: PlaceOrder | PlaceList | ReplaceOrder, first: Order | OrderReserved) -> list[str]:

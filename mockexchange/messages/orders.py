@@ -108,7 +108,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     A conditional order has a `stop_price`, and `triggered_ns` 0 while it waits. The orders of a list share a `list_id`,
     the order id of its first, and one hold, which lies with the first until another needs it. `replaces` is the id of
     the order in whose place this one was asked for, `need` and `only_if_open` what its reservation said;
-    `amended_by` is the command that last lowered its quantity.
+    `amended_by` is the command that last lowered its quantity, and `placed_quantity` and `placed_client_order_id` are
+    what it was placed with if there is one.
     """
 
     order_id: int
@@ -149,6 +150,8 @@ class Order(msgspec.Struct, array_like=True, gc=False):
     need: int = 0
     only_if_open: bool = False
     reserved_ns: int = 0
+    placed_quantity: int = 0
+    placed_client_order_id: str = ""
 
     @property
     def is_open(self) -> bool:

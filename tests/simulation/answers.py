@@ -30,7 +30,7 @@ from mockexchange.messages.commands import (
     Unavailable,
     Withdraw,
 )
-from mockexchange.messages.events import Adjusted, Deposited, OrderReserved, Withdrawn
+from mockexchange.messages.events import Adjusted, Deposited, OrderAmended, OrderReserved, Withdrawn
 from mockexchange.messages.orders import Order, OrderStatus
 from mockexchange.messages.refusals import RejectReason
 from tests.simulation.clients import Heard
@@ -124,7 +124,7 @@ class AnswerAuditor:
                 self._check_order(heard, order)
                 if answer.replaced is not None:
                     self._check_order(heard, answer.replaced)
-                if isinstance(request, AmendOrder) and not _is_amended(request, order):
+                if isinstance(request, AmendOrder) and not self._is_amended(request, order):
                     self._blame("an amendment was answered with an order that does not show it", heard)
                 is_first = isinstance(request, PlaceOrder | ReplaceOrder) and not repeated
                 if is_first and fills != self.truth.fills.get((order.order_id, order.sequence), []):
@@ -138,6 +138,16 @@ class AnswerAuditor:
             case Refused(_, _, order) if order is not None:
                 self._check_order(heard, order)
         self._check_freshness(heard)
+
+    def _is_amended(self, request: AmendOrder, order: Order) -> bool:
+        """Whether an order shows an amendment, or another that was done after it in the same record."""
+        if order.amended_by == request.command_id:
+            is_named = request.new_client_order_id in ("", order.client_order_id)
+            return is_named and order.quantity == request.quantity
+        events = self.truth.book_events.get(order.symbol, [])
+        done = [event for sequence, event in events if sequence == order.sequence and isinstance(event, OrderAmended)]
+        commands = [event.command_id for event in done if event.order_id == order.order_id]
+        return request.command_id in commands and order.amended_by == commands[-1]
 
     def _check_order(self, heard: Heard, order: Order) -> None:
         if order.sequence > heard.end:
@@ -237,12 +247,6 @@ def _is_named(request: CancelOrder, order: Order) -> bool:
     if request.order_id:
         return request.order_id == order.order_id
     return request.client_order_id == order.client_order_id
-
-
-def _is_amended(request: AmendOrder, order: Order) -> bool:
-    name = request.new_client_order_id
-    is_named = not name or order.client_order_id == name
-    return order.amended_by == request.command_id and order.quantity == request.quantity and is_named
 
 
 def _may_have_executed(heard: Heard) -> bool:

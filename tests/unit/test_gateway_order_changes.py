@@ -68,6 +68,19 @@ async def test_an_amended_order_is_smaller_and_has_its_new_name(api: Api) -> Non
 
 
 @with_exchange()
+async def test_an_amended_order_is_known_again_by_what_it_was_placed_with(api: Api) -> None:
+    terms = {"symbol": "BTC/USDT", "side": "buy", "type": "limit", "amount": "0.5", "limit_price": "50000"}
+    order = await api.post("/orders", terms | {"client_order_id": "mine"})
+    for amount in ("0.3", "0.2"):
+        await api.post(f"/orders/{order['id']}/amend", {"amount": amount})
+    again = await api.post("/orders", terms | {"client_order_id": "mine"})
+    assert (again["id"], again["amount"]) == (order["id"], "0.20000")
+    for amount in ("0.2", "0.3", "0.6"):
+        other = terms | {"amount": amount, "client_order_id": "mine"}
+        assert "differs in quantity" in (await api.post("/orders", other, 409))["error"]["message"]
+
+
+@with_exchange()
 async def test_a_bad_amendment_names_its_field(api: Api) -> None:
     order = await api.buy("0.5", "50000.00")
     path = f"/orders/{order['id']}/amend"
