@@ -62,10 +62,9 @@ class Parameters:
 
     def check_names(self, known: frozenset[str], *, is_empty: bool) -> None:
         """Raise BinanceError where something was sent that nobody reads; `is_empty`: nothing is known that matters."""
-        unread = len(self._values.keys() - known)
-        if not unread:
+        if known.issuperset(self._values):
             return
-        sent = len(self._values)
+        unread, sent = len(self._values.keys() - known), len(self._values)
         if is_empty:
             raise BinanceError(-1101, f"Too many parameters; expected '{sent - unread}' and received '{sent}'.")
         raise BinanceError(
