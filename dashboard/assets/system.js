@@ -79,7 +79,7 @@
     if (!root || !live) return none;
     root.hidden = false;
     speeds(live);
-    fill("books", ["Symbol", "State", "Restarts", "Up", "Open orders", "Orders/s", "Ticks/s", "Feed", "Memory", "Process"],
+    fill("books", ["Symbol", "State", "Restarts", "Up", "Open", "Orders/s", "Ticks/s", "Feed", "Memory", "Process"],
       live.books.map((book) => [book.symbol, book.state, whole(book.restarts), age(book.since), whole(book["open orders"]),
         speed(book.orders), speed(book.ticks), book.feed || "–", bytes(book.memory), String(book.pid || "–")]));
     fill("parts", ["Part", "State", "Restarts", "Up", "Lag", "Memory", "Process"],
