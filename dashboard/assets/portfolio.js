@@ -330,7 +330,7 @@
       const shown = [values[0], values[1], values[2], values[3], amount("volatile"), values[5]];
       return { data: [{ type: "waterfall", x: ["Net<br>investment", "Gross<br>P&L", "Fees", "Equity", "Volatile<br>assets", "Cash"],
         measure: ["absolute", "relative", "relative", "total", "relative", "total"], y: values,
-        text: shown.map((value) => grouped(value.toFixed(0))), textposition: "outside", cliponaxis: false,
+        text: shown.map((value) => grouped(String(Math.round(value) + 0))), textposition: "outside", cliponaxis: false,
         hovertemplate: "%{text} " + live.cash + "<extra></extra>",
         connector: { line: { color: colours.grid, width: 1 } }, increasing: { marker: { color: colours.buy } },
         decreasing: { marker: { color: colours.sell } }, totals: { marker: { color: colours.quiet } } }], layout };
