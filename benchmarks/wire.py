@@ -43,6 +43,8 @@ def signatures(exchange: Exchange, table: Table, seconds: float, keys: Keys) -> 
         Request("POST", "/orders", keys[k % ACCOUNTS][0], json.dumps(_native(k)), '"status":"new"')
         for k in range(VARIANTS)
     ]
+    # The first orders wake the book.
+    _sound(load(Plan(exchange.port, CLIENTS, native, 0.5)))
     results: dict[str, Result] = {}
     for _ in range(2):
         signed = [
