@@ -140,7 +140,8 @@ class Connection:
         self.client.listeners[number] = listener
 
         async def unsubscribe() -> None:
-            self.client.listeners[number] = _ignore
+            # Without its listener a message finds the subscription gone, too, and is left alone.
+            self.client.listeners.pop(number, None)
             with contextlib.suppress(Error):
                 await subscription.unsubscribe()
 
@@ -214,10 +215,6 @@ class Connection:
     def _tell(self, listeners: list[Callable[[], None]]) -> None:
         for listener in tuple(listeners):
             listener()
-
-
-def _ignore(_: Message) -> None:
-    """Hear what still arrives after a listener's end."""
 
 
 def _without_login(url: str) -> str:

@@ -57,6 +57,23 @@ async def test_a_handler_that_fails_is_told_and_does_not_end_its_subscription(
         await unsubscribe()
 
 
+async def test_nothing_is_left_of_what_was_listened_to_once(nats_server: NatsServer) -> None:
+    async with nats_server.connection() as first, nats_server.connection() as second:
+        heard: list[bytes] = []
+        kept = len(first.client.listeners)
+        for turn in range(50):
+            unsubscribe = await first.listen(f"busd.{turn}", lambda message: heard.append(message.payload))
+            await first.settle()
+            second.send(f"busd.{turn}", b"%d" % turn)
+            await eventually(lambda turn=turn: len(heard) == turn + 1)  # type: ignore[misc]
+            await unsubscribe()
+            second.send(f"busd.{turn}", b"late")
+        await second.settle()
+        await first.settle()
+        assert heard == [b"%d" % turn for turn in range(50)]
+        assert len(first.client.listeners) == kept
+
+
 async def test_an_error_of_the_server_does_not_end_the_connection_for_good(nats_server: NatsServer) -> None:
     async with nats_server.connection() as connection:
         bus, heard, restored = NatsBus(connection), [], []
