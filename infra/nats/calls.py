@@ -1,8 +1,9 @@
 """Calls between processes over NATS: a request to the address of one incarnation of a peer, answered once.
 
-A call costs a fraction of what one of Ray costs, in time and in processor (`benchmarks/bench_calls.py`). Those of one caller reach a peer in the
-order in which they were made. Nobody waits for an answer that cannot come: an address without a listener is told by the
-server, and a peer that takes long is asked now and then whether it still works on the call.
+A call costs a fraction of what one of Ray costs, in time and in processor (`benchmarks/bench_calls.py`). Those of one
+caller reach a peer in the order in which they were made. Nobody waits for an answer that cannot come: an address
+without a listener is told by the server, and a peer that takes long is asked now and then whether it still works on the
+call.
 """
 
 from __future__ import annotations
