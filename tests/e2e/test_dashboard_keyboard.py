@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.support.browser import DESKTOP, PHONE, MarketPage, chromium, dashboard_url
+from tests.support.browser import DESKTOP, PHONE, MarketPage, dashboard_url
 from tests.support.launched import LaunchedExchange
-from tests.support.members import Members
+from tests.support.members import Members, exchange_with_dashboard
 
 Open = Callable[..., MarketPage]
 
@@ -46,22 +46,8 @@ IS_SEEN = """() => {
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaunchedExchange]:
-    running = LaunchedExchange(tmp_path_factory.mktemp("keyboard") / "data", dashboard="on", symbols="BTC/USDT")
-    running.start()
-    Members(running).list_lab()
-    yield running
-    assert running.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def browser(exchange: LaunchedExchange) -> Iterator[Browser]:
-    with chromium() as running:
+    with exchange_with_dashboard(tmp_path_factory.mktemp("keyboard") / "data", "BTC/USDT") as running:
         yield running
-
-
-@pytest.fixture
-def members(exchange: LaunchedExchange) -> Members:
-    return Members(exchange)
 
 
 @pytest.fixture

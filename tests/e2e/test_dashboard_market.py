@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.support.browser import PHONE, MarketPage, chromium, dashboard_url
+from tests.support.browser import PHONE, MarketPage, dashboard_url
 from tests.support.launched import PROGRAMS, LaunchedExchange
-from tests.support.members import Members
+from tests.support.members import exchange_with_dashboard
 
 MARKUP = "<img src=x onerror=\"document.title='it ran'\">"
 Open = Callable[..., MarketPage]
@@ -21,23 +21,8 @@ Open = Callable[..., MarketPage]
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory) -> Iterator[LaunchedExchange]:
-    data = tmp_path_factory.mktemp("market") / "data"
-    running = LaunchedExchange(data, dashboard="on", symbols="ETH/USDT,BTC/USDT")
-    running.start()
-    Members(running).list_lab()
-    yield running
-    assert running.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def browser(exchange) -> Iterator[Browser]:
-    with chromium() as running:
+    with exchange_with_dashboard(tmp_path_factory.mktemp("market") / "data", "ETH/USDT,BTC/USDT") as running:
         yield running
-
-
-@pytest.fixture
-def members(exchange) -> Members:
-    return Members(exchange)
 
 
 @pytest.fixture

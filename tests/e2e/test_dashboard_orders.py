@@ -18,7 +18,7 @@ from infra.read_model.rows import Rows
 from infra.read_model.valkey_store import call, commands_of
 from infra.valkey_client import connect_valkey
 from mockexchange.messages.orders import Order, OrderStatus, OrderType, Side, TimeInForce
-from tests.support.browser import MarketPage, chromium, dashboard_url
+from tests.support.browser import MarketPage, dashboard_url
 from tests.support.running_exchange import RunningExchange
 
 PAGE = 50
@@ -48,12 +48,6 @@ def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningExchan
     assert answer.status < 300, answer
     yield running
     assert running.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def browser(exchange: RunningExchange) -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

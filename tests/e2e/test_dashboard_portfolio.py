@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from infra.http_client import request
-from tests.support.browser import DESKTOP, PHONE, chromium, dashboard_url, watch_console
+from tests.support.browser import DESKTOP, PHONE, dashboard_url, watch_console
 from tests.support.launched import LaunchedExchange
-from tests.support.members import Member, Members
+from tests.support.members import Member, Members, exchange_with_dashboard
 
 MARKUP = "<img src=x onerror=\"document.title='it ran'\">"
 SECRET_FUNDS = "31337.77"
@@ -83,22 +83,8 @@ Open = Callable[..., PortfolioPage]
 
 @pytest.fixture(scope="module")
 def exchange(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LaunchedExchange]:
-    running = LaunchedExchange(tmp_path_factory.mktemp("portfolio") / "data", dashboard="on", symbols="BTC/USDT")
-    running.start()
-    Members(running).list_lab()
-    yield running
-    assert running.stop() == 0
-
-
-@pytest.fixture(scope="module")
-def browser(exchange: LaunchedExchange) -> Iterator[Browser]:
-    with chromium() as running:
+    with exchange_with_dashboard(tmp_path_factory.mktemp("portfolio") / "data", "BTC/USDT") as running:
         yield running
-
-
-@pytest.fixture
-def members(exchange: LaunchedExchange) -> Members:
-    return Members(exchange)
 
 
 @pytest.fixture

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 from infra.credentials import FILE_NAME, read_credentials
 from infra.http_client import HttpAnswer, request
+from tests.support.launched import LaunchedExchange
 from tests.support.running_exchange import RunningExchange
 
 PATIENCE_S: Final = 30.0
@@ -92,6 +95,16 @@ class Members:
                 "min_notional": "5",
             },
         )
+
+
+@contextmanager
+def exchange_with_dashboard(directory: Path, symbols: str) -> Iterator[LaunchedExchange]:
+    """Run an exchange with its dashboard, on which LAB/USDT is listed beside the given symbols."""
+    running = LaunchedExchange(directory, dashboard="on", symbols=symbols)
+    running.start()
+    Members(running).list_lab()
+    yield running
+    assert running.stop() == 0
 
 
 def _unless_away(answer: HttpAnswer) -> HttpAnswer | None:
