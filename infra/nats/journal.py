@@ -124,7 +124,8 @@ class NatsJournal:
         try:
             if not self._connection.send(subject, payload, reply, headers):
                 raise JournalUnavailable("no connection to NATS, or the server is not taking data")
-            return await asyncio.wait_for(answer, self._append_timeout_s)
+            async with asyncio.timeout(self._append_timeout_s):
+                return await answer
         except TimeoutError as error:
             raise AppendUnknown(f"no answer to an append within {self._append_timeout_s} s") from error
         finally:

@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import pytest
 
-from infra.nats.connection import Connection
+from infra.nats.connection import Connection, Listener, Message
 from infra.nats.journal import NatsJournal
 from infra.ports import AppendUnknown, Fenced, JournalMessage, JournalRewound, JournalUnavailable
 from tests.support.eventually import eventually
@@ -191,15 +191,18 @@ async def test_a_lost_delivery_is_read_again(clean_nats_server: NatsServer, monk
 
 def lose_once(payloads: set[bytes], connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lose the first delivery of each of these payloads, and take it out of the set."""
-    process = connection.client._process_msg
+    listen = connection.listen
 
-    async def process_some(sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
-        if reply.startswith(b"$JS.ACK.") and data in payloads:
-            payloads.remove(data)
-            return
-        await process(sid, subject, reply, data, headers)
+    async def listen_badly(subject: str, listener: Listener) -> Callable[[], Awaitable[None]]:
+        def hear(message: Message) -> None:
+            if message.reply.startswith("$JS.ACK.") and message.payload in payloads:
+                payloads.remove(message.payload)
+            else:
+                listener(message)
 
-    monkeypatch.setattr(connection.client, "_process_msg", process_some)
+        return await listen(subject, hear)
+
+    monkeypatch.setattr(connection, "listen", listen_badly)
 
 
 @pytest.mark.parametrize("rewritten", [1, 20])
