@@ -26,6 +26,7 @@ from actors.runtime import (
     Departure,
     Tenure,
     World,
+    let_others_go_first,
     load_snapshots,
     open_subject,
     run,
@@ -302,11 +303,11 @@ class AccountsShell:
         async with aclosing(self._world.journal.read(subjects, self.ledger.sequence + 1)) as batches:
             async for batch in batches:
                 for message in batch:
-                    self._fold(message)
+                    await self._fold(message)
                 self._answers.tell_sequence()
                 self._snapshot_if_due(len(batch))
 
-    def _fold(self, message: JournalMessage) -> None:
+    async def _fold(self, message: JournalMessage) -> None:
         is_own = message.subject == self._subject
         if message.sequence <= self.epoch:
             self.ledger.apply(message.sequence, message.subject, decode_record(message.subject, message.payload))
@@ -314,6 +315,9 @@ class AccountsShell:
                 self._tenure.sequence = self.epoch
                 self._recovered.set()
             return
+        if is_own:
+            # It is on its way to its books, which nobody but them waits for.
+            await let_others_go_first()
         record = self._own_record(message) if is_own else decode_record(message.subject, message.payload)
         events = self.ledger.apply(message.sequence, message.subject, record)
         self.counters["folded"] += 1
@@ -324,12 +328,15 @@ class AccountsShell:
                 self._decide_again(self._decisions.unpark(account))
         elif isinstance(record, RegistryRecord) and self.state is ShardState.SERVING:
             self._fund_new_accounts()
-        publish_account_events(self._world.bus, self.ledger.registry, events)
         self._note_rejected(events)
         if isinstance(record, BookRecord):
             self._answers.tell_amendments(record)
         for account in self._answers.tell(events):
             self._decide_again(self._decisions.unpark(account))
+        if events:
+            # Whoever waits for an answer is told first.
+            await let_others_go_first()
+            publish_account_events(self._world.bus, self.ledger.registry, events)
 
     def _note_rejected(self, events: Iterable[AccountEvent]) -> None:
         for event in events:

@@ -67,6 +67,12 @@ def run(world: World, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
     return asyncio.get_running_loop().create_task(guarded())
 
 
+async def let_others_go_first() -> None:
+    """Return once what others were just told of has left the process: it takes them one turn, and one to be sent."""
+    for _ in range(2):
+        await asyncio.sleep(0)
+
+
 def shard_snapshot(shard: int) -> str:
     """Return the name of a shard's snapshots, which the history writer reads too."""
     return f"accounts.{shard}"
