@@ -22,6 +22,8 @@ RESTART: Final = 1012
 TRY_LATER: Final = 1013
 
 MAX_REASON_BYTES: Final = 123
+AT_ONCE_BYTES: Final = 64_000
+"""As much goes to the server at once, which then waits until the client has read some."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,7 @@ class ConnectionLimits:
 
 
 class Socket(Protocol):
-    """The ASGI side of a connection."""
+    """The ASGI side of a connection, in whose events `texts` are several messages: see `gateway.streams.protocol`."""
 
     @property
     def receive(self) -> Callable[[], Awaitable[Any]]:
@@ -57,6 +59,7 @@ class Connection:
         self._socket = socket
         self._clock = clock
         self._limits = limits
+        self._received: deque[str] = deque()
         self._queue: deque[str] = deque()
         self._queued_bytes = 0
         self._something = asyncio.Event()
@@ -97,16 +100,16 @@ class Connection:
     async def receive(self) -> str | None:
         """Return the next message, None once the client is gone or talks too fast."""
         while self._closing is None:
+            if self._received:
+                if self._is_too_fast():
+                    self.close(POLICY, "too many messages: slow down")
+                    return None
+                return self._received.popleft()
             message = await self._socket.receive()
             if message["type"] == "websocket.disconnect":
                 self._is_gone = True
                 return None
-            if message["type"] == "websocket.receive":
-                if self._is_too_fast():
-                    self.close(POLICY, "too many messages: slow down")
-                    return None
-                text: str | None = message.get("text")
-                return text if text is not None else message["bytes"].decode("utf-8", "replace")
+            self._received.extend(message["texts"])
         return None
 
     async def run(self, converse: Callable[[Connection], Awaitable[None]]) -> None:
@@ -143,9 +146,12 @@ class Connection:
         send, queue = self._socket.send, self._queue
         while True:
             while queue:
-                text = queue.popleft()
-                self._queued_bytes -= len(text)
-                await send({"type": "websocket.send", "text": text})
+                texts, size = [], 0
+                while queue and size < AT_ONCE_BYTES:
+                    texts.append(queue.popleft())
+                    size += len(texts[-1])
+                self._queued_bytes -= size
+                await send({"type": "websocket.send", "texts": texts})
             if self._closing is not None:
                 return
             self._something.clear()

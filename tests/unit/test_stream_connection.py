@@ -30,11 +30,11 @@ class FakeSocket:
         self.sent.append(message)
 
     def say(self, text: str) -> None:
-        self.incoming.put_nowait({"type": "websocket.receive", "text": text})
+        self.incoming.put_nowait({"type": "websocket.receive", "texts": [text]})
 
     @property
     def texts(self) -> list[str]:
-        return [message["text"] for message in self.sent if message["type"] == "websocket.send"]
+        return [text for message in self.sent if message["type"] == "websocket.send" for text in message["texts"]]
 
 
 async def echo(connection: Connection) -> None:
