@@ -7,9 +7,10 @@ the position is not the expected one. So no crash tears them apart, and a writer
 from __future__ import annotations
 
 import asyncio
+import struct
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 from valkey.asyncio import Valkey
@@ -23,21 +24,20 @@ from mockexchange.messages.orders import Fill, Order, Trade
 WRITE_TIMEOUT_S: Final = 10.0
 KEYS_AT_ONCE: Final = 1_000
 
-# ARGV: the expected position, the new one (empty: leave it), then commands, each after the number of its parts.
+# ARGV: the expected position, the new one (empty: leave it), and the commands in msgpack, since the client would take
+# longer to send each of their parts than all else takes it. Numbers are texts: Lua's are floating.
 _GUARDED: Final = """
 if (server.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-local at = 3
-while at <= #ARGV do
-  local parts = tonumber(ARGV[at])
-  server.call(unpack(ARGV, at + 1, at + parts))
-  at = at + parts + 1
-end
+for _, command in ipairs(cmsgpack.unpack(ARGV[3])) do server.call(unpack(command)) end
 if ARGV[2] ~= '' then server.call('SET', KEYS[1], ARGV[2]) end
 return 1
 """
 
-Part = str | bytes | int
-Command = list[Part]
+Command = list[str | bytes]
+P = TypeVar("P")
+
+_STRING: Final = 0xDB
+_STRING_HEAD: Final = struct.Struct(">BI")
 
 
 @asynccontextmanager
@@ -50,7 +50,7 @@ async def reachable(timeout_s: float) -> AsyncIterator[None]:
         raise HistoryUnavailable(f"{type(error).__name__}: {error}") from error
 
 
-async def call(valkey: Valkey, *parts: Part) -> Any:
+async def call(valkey: Valkey, *parts: str | bytes | int) -> Any:
     """Send one command and return its answer."""
     return await valkey.execute_command(*parts)  # type: ignore[no-untyped-call]
 
@@ -122,13 +122,14 @@ class ValkeyHistoryStore:
 
     async def _guarded(self, expected: Position | None, position: Position | None, commands: Iterator[Command]) -> bool:
         """Run commands if the position is the expected one; return whether it was."""
-        parts: Command = [_encoded(expected), _encoded(position)]
-        for command in commands:
-            parts.append(len(command))
-            parts.extend(command)
-        return bool(await self._call("EVAL", _GUARDED, 1, keys.POSITION, *parts))
+        arguments = (
+            _encoded(expected),
+            _encoded(position),
+            encode([list(map(_packed, command)) for command in commands]),
+        )
+        return bool(await self._call("EVAL", _GUARDED, 1, keys.POSITION, *arguments))
 
-    async def _call(self, *parts: Part) -> Any:
+    async def _call(self, *parts: str | bytes | int) -> Any:
         async with reachable(self._timeout_s):
             return await call(self._valkey, *parts)
 
@@ -160,8 +161,9 @@ def commands_of(rows: Rows) -> Iterator[Command]:
 def _order_commands(orders: Mapping[int, Order]) -> Iterator[Command]:
     members: dict[str, Command] = {}
     for order_id, order in orders.items():
+        member = str(order_id)
         for name in (keys.orders(order.account), keys.orders(order.account, order.symbol)):
-            members.setdefault(name, []).extend((order_id, order_id))
+            members.setdefault(name, []).extend((member, member))
     yield from _chunked("MSET", [], _flat((keys.order(order_id), encode(order)) for order_id, order in orders.items()))
     for name, scored in members.items():
         yield from _chunked("ZADD", [name], scored)
@@ -172,19 +174,19 @@ def _fill_commands(account: int, fills: list[tuple[int, Fill]]) -> Iterator[Comm
     for number, fill in fills:
         row = encode(fill)
         for name in (keys.fills(account), keys.fills(account, fill.symbol)):
-            members.setdefault(name, []).extend((number, row))
+            members.setdefault(name, []).extend((str(number), row))
     for name, scored in members.items():
         yield from _chunked("ZADD", [name], scored)
 
 
 def _tape_commands(rows: Rows) -> Iterator[Command]:
     for symbol, trades in rows.trades.items():
-        scored = _flat((trade.trade_id, encode(trade)) for trade in trades[-TAPE_LENGTH:])
+        scored = _flat((str(trade.trade_id), encode(trade)) for trade in trades[-TAPE_LENGTH:])
         yield from _chunked("ZADD", [keys.tape(symbol)], scored)
-        yield ["ZREMRANGEBYRANK", keys.tape(symbol), 0, -TAPE_LENGTH - 1]
+        yield ["ZREMRANGEBYRANK", keys.tape(symbol), "0", str(-TAPE_LENGTH - 1)]
 
 
-def _flat(pairs: Iterator[tuple[Part, Part]]) -> Command:
+def _flat(pairs: Iterator[tuple[str, bytes]]) -> Command:
     return [part for pair in pairs for part in pair]
 
 
@@ -194,8 +196,13 @@ def _chunked(name: str, first: Command, pairs: Command) -> Iterator[Command]:
         yield [name, *first, *chunk]
 
 
-def _chunks(parts: Sequence[Part], size: int) -> Iterator[Sequence[Part]]:
+def _chunks(parts: Sequence[P], size: int) -> Iterator[Sequence[P]]:
     return (parts[start : start + size] for start in range(0, len(parts), size))
+
+
+def _packed(part: str | bytes) -> str | msgspec.Raw:
+    """Make bytes a string in msgpack: what the server reads it with is older than msgpack's type for bytes."""
+    return part if isinstance(part, str) else msgspec.Raw(_STRING_HEAD.pack(_STRING, len(part)) + part)
 
 
 def _encoded(position: Position | None) -> bytes:
