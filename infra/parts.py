@@ -9,7 +9,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import Process
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -131,7 +131,7 @@ class Exchange:
         config = self.nats_config
         return Part(
             NATS,
-            partial(self._launch, NATS, lambda: nats_server.prepare(config)),
+            partial(self._launch, NATS, lambda: nats_server.prepare(config), nats_server.environment()),
             partial(nats_server.wait_ready, config, _A_LONG_TIME_S),
         )
 
@@ -175,9 +175,11 @@ class Exchange:
             needs=(HOST,),
         )
 
-    async def _launch(self, name: str, command: Callable[[], Sequence[str]]) -> Child:
+    async def _launch(
+        self, name: str, command: Callable[[], Sequence[str]], extra: Mapping[str, str] | None = None
+    ) -> Child:
         environment = {key: value for key, value in os.environ.items() if not key.upper().startswith("MOCKX_")}
-        environment |= self.settings.to_environment() | ray_environment(self.credentials.ray_token)
+        environment |= self.settings.to_environment() | ray_environment(self.credentials.ray_token) | dict(extra or {})
         path = self.log_path(name)
         self._log_starts[name] = path.stat().st_size if path.exists() else 0
         process = await spawn(command(), path, environment)

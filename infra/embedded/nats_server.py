@@ -31,6 +31,7 @@ _BCRYPT_ROUNDS: Final = 5
 # refuse before.
 _SPARED_BYTES: Final = 256 * 1024 * 1024
 _SPARED_PART: Final = 10
+_PROCESSORS_FOR_ONE: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,16 @@ def prepare(config: NatsServerConfig) -> list[str]:
         write_users(config, [])
     replace_private(config.config_path, _config_text(config))
     return [binary_path(), "--config", str(config.config_path)]
+
+
+def environment() -> dict[str, str]:
+    """Return the environment variables the server needs: on how many processors it works, unless that is set.
+
+    It has little to do for each message. With few processors, handing its work from one to another costs it more than
+    that, and the others wait for theirs.
+    """
+    processors = max(1, len(os.sched_getaffinity(0)) // _PROCESSORS_FOR_ONE)
+    return {"GOMAXPROCS": os.environ.get("GOMAXPROCS", str(processors))}
 
 
 def write_users(config: NatsServerConfig, users: Sequence[NatsUser]) -> None:
