@@ -279,11 +279,19 @@ class Dispatcher:
         return answers
 
     async def _is_done(self, handled: asyncio.Future[bytes], seconds: float) -> bool:
-        timer = asyncio.ensure_future(self._clock.sleep(seconds))
+        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+        def wake(_: object = None) -> None:
+            if not woken.done():
+                woken.set_result(None)
+
+        call_off = self._clock.call_later(seconds, wake)
+        handled.add_done_callback(wake)
         try:
-            await asyncio.wait((handled, timer), return_when=asyncio.FIRST_COMPLETED)
+            await woken
         finally:
-            timer.cancel()
+            call_off()
+            handled.remove_done_callback(wake)
         return handled.done()
 
     @staticmethod

@@ -111,6 +111,9 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None:
         """Wait."""
 
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` once that time has passed; the result calls it off, and costs less than a task that waits."""
+
 
 class Books(Protocol):
     """The way to the order books, however they are started."""

@@ -33,6 +33,9 @@ class NodeClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+        return self._loop.call_later(seconds, callback).cancel
+
 
 class FakeSnapshots:
     """Implements `infra.ports.Snapshots` for all nodes. A snapshot may be lost when it is saved or read."""

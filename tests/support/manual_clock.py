@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Callable
 
 START_NS = 1_723_161_251_000_000_000
 
@@ -29,10 +30,27 @@ class ManualClock:
         return self._seconds
 
     async def sleep(self, seconds: float) -> None:
+        await self._woken_after(seconds)
+
+    def call_later(self, seconds: float, callback: Callable[[], None]) -> Callable[[], None]:
+        woken = self._woken_after(seconds)
+
+        def wake(_: object) -> None:
+            if not woken.cancelled():
+                callback()
+
+        woken.add_done_callback(wake)
+
+        def call_off() -> None:
+            woken.cancel()
+
+        return call_off
+
+    def _woken_after(self, seconds: float) -> asyncio.Future[None]:
         self._count += 1
         woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._sleepers, (self._seconds + max(0.0, seconds), self._count, woken))
-        await woken
+        return woken
 
     async def advance(self, seconds: float) -> None:
         """Let `seconds` pass, stopping at every sleeper on the way."""
