@@ -62,8 +62,12 @@ from mockexchange.registry import Registry
 WRITER_NICENESS: Final = 5
 """Writers yield to the trading path: a history that lags for a moment hurts nobody."""
 
-WRITER_LINGER_S: Final = 0.02
-"""Writers read together what is stored within so long, which costs them and the server a fraction of the work."""
+HISTORY_LINGER_S: Final = 0.02
+SUMMARY_LINGER_S: Final = 0.1
+"""Writers read together what is stored within so long, which costs them and the server a fraction of the work.
+
+Candles and equity sum up: nobody waits for them as one waits for an order to be listed.
+"""
 
 
 class Shell(Protocol):
@@ -210,7 +214,7 @@ class FeedActor(Hosted):
 class HistoryActor(Hosted):
     """The writer of orders, fills and balances."""
 
-    linger_s = WRITER_LINGER_S
+    linger_s = HISTORY_LINGER_S
 
     async def build(self, settings: Settings) -> HistoryWriter:
         """Make the shell."""
@@ -234,7 +238,7 @@ class MarketActor(Hosted):
 class CandlesActor(Hosted):
     """The writer of candles and rolling statistics."""
 
-    linger_s = WRITER_LINGER_S
+    linger_s = SUMMARY_LINGER_S
 
     async def build(self, settings: Settings) -> CandleWriter:
         """Make the shell."""
@@ -247,7 +251,7 @@ class CandlesActor(Hosted):
 class EquityActor(Hosted):
     """The writer of equity over time."""
 
-    linger_s = WRITER_LINGER_S
+    linger_s = SUMMARY_LINGER_S
 
     async def build(self, settings: Settings) -> EquityWriter:
         """Make the shell."""
