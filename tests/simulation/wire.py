@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from infra.ports import PeerLost
 from mockexchange.messages.codec import decode_answers, decode_directory_answer, encode
@@ -22,23 +22,41 @@ class Actor(Protocol):
 
 Find = Callable[[], Actor | None]
 
+NEXT_S: Final = 1e-9
+"""How long after another the next of a channel arrives at least."""
+
 
 class Wire:
-    """Makes calls. A call that reached its actor goes on there, whatever becomes of the caller."""
+    """Makes calls. A call that reached its actor goes on there, whatever becomes of the caller.
+
+    Those of one `channel` arrive in the order in which they were made, however long one of them takes.
+    """
 
     def __init__(self, loop: SimulatedLoop, faults: Faults) -> None:
         self.errors: list[str] = []
+        self._arrivals: dict[object, float] = {}
         self._loop = loop
         self._faults = faults
 
     async def call(
-        self, caller: Node | None, find: Find, method: str, *arguments: Any, fate: Call | None = None
+        self,
+        caller: Node | None,
+        find: Find,
+        method: str,
+        *arguments: Any,
+        fate: Call | None = None,
+        channel: object = None,
     ) -> Any:
         """Call a method of the actor that is found when the call arrives. Raises PeerLost."""
         answer: asyncio.Future[Any] = self._loop.create_future()
         if caller is None or caller.is_alive:
             fate = fate or self._faults.call()
-            self._loop.later(self._faults.delay(), self._arrive, find, method, arguments, answer, fate)
+            delay_s = self._faults.delay()
+            if channel is not None:
+                arrives = max(self._loop.now + delay_s, self._arrivals.get(channel, 0.0) + NEXT_S)
+                self._arrivals[channel] = arrives
+                delay_s = arrives - self._loop.now
+            self._loop.later(delay_s, self._arrive, find, method, arguments, answer, fate)
         return await answer
 
     def send_again(self, delay_s: float, find: Find, method: str, *arguments: Any) -> None:
@@ -111,7 +129,9 @@ class NodeShards:
         self._node = node
 
     async def handle(self, shard: int, payload: bytes) -> bytes:
-        answer: bytes = await self._wire.call(self._node, lambda: self._board.shard(shard), "handle", payload)
+        answer: bytes = await self._wire.call(
+            self._node, lambda: self._board.shard(shard), "handle", payload, channel=(self._node, shard)
+        )
         is_done = not any(isinstance(each, Refused | Unavailable) for each in decode_answers(answer))
         if is_done and self._faults.chance(self._faults.rates.call_repeated):
             delay_s = self._faults.random.choice([0.0, 0.1, 5.0]) * self._faults.random.random()
