@@ -62,6 +62,8 @@ class MemoryHistoryStore:
         for account in rows.cleared:
             self._clear(account, rows)
             await self.at("clearing")
+            if self.stored != expected:
+                raise PositionMoved(expected)
         self._put(rows)
         self.stored = position
         await self.at("after write")
