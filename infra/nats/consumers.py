@@ -151,7 +151,11 @@ class Consumer(ABC):
             self._check_anchor(place)
         else:
             self.last = place
-            self._buffer.put(JournalMessage(place.sequence, message.subject, message.payload))
+            self._keep(JournalMessage(place.sequence, message.subject, message.payload))
+
+    def _keep(self, record: JournalMessage) -> None:
+        """Keep a record for the reader."""
+        self._buffer.put(record)
 
     def _compare(self, message: Message) -> None:
         """Compare a heartbeat's count with ours; what it says is a sign of life in any case."""
@@ -191,13 +195,14 @@ class PushedConsumer(Consumer):
 
 
 class FetchingConsumer(Consumer):
-    """Waits for one record, lingers, and then asks for all there are."""
+    """Waits for one record, lingers, and then asks for all there are; the reader gets them together."""
 
     def __init__(self, connection: Connection, buffer: Buffer, last: Place | None, linger_s: float) -> None:
         super().__init__(connection, buffer, last)
         self._linger_s = linger_s
         self._inbox = connection.client.new_inbox()
         self._wanted = 0
+        self._fetched: list[JournalMessage] = []
         self._is_all = False
         self._answered = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -211,6 +216,7 @@ class FetchingConsumer(Consumer):
     async def close(self) -> None:
         """Ask for nothing more; the server forgets the consumer after a while."""
         await super().close()
+        self._hand_over()
         if self._task is not None:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
@@ -229,6 +235,7 @@ class FetchingConsumer(Consumer):
             self._is_all = False
             while not (self._is_all or self.is_over):
                 await self._ask(subject, rest, _AT_ONCE)
+                self._hand_over()
 
     async def _ask(self, subject: str, request: bytes, count: int) -> None:
         """Ask for so many records, once those before are taken; return when they came or the server has no more."""
@@ -246,8 +253,18 @@ class FetchingConsumer(Consumer):
 
     def end(self) -> None:
         """Take nothing more from this consumer."""
+        self._hand_over()
         super().end()
         self._answered.set()
+
+    def _keep(self, record: JournalMessage) -> None:
+        self._fetched.append(record)
+
+    def _hand_over(self) -> None:
+        """Give the reader what was fetched."""
+        fetched, self._fetched = self._fetched, []
+        for record in fetched:
+            self._buffer.put(record)
 
     def _receive(self, message: Message) -> None:
         before = self._number
