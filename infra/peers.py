@@ -21,8 +21,6 @@ from mockexchange.messages.subjects import token
 LOOKUP_TIMEOUT_S: Final = 5.0
 DIRECTORY_TIMEOUT_S: Final = 30.0
 ASK_TIMEOUT_S: Final = 5.0
-CALL_TIMEOUT_S: Final = 60.0
-"""Bound of any call; whoever has a deadline of his own waits less."""
 
 
 class Actors:
@@ -67,14 +65,14 @@ class Peers:
         self._caller = caller
         self._addresses: dict[str, str] = {}
 
-    async def call(self, name: str, method: str, payload: bytes, timeout_s: float = CALL_TIMEOUT_S) -> bytes:
-        """Call a method of an actor. Raises PeerLost when nobody knows what became of the call."""
+    async def call(self, name: str, method: str, payload: bytes) -> bytes:
+        """Call a method of an actor, however long it takes; bound it by a timeout of your own.
+
+        Raises PeerLost when nobody knows what became of the call.
+        """
         address = self._addresses.get(name) or await self._find(name)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await self._caller.call(address, method, payload)
-        except TimeoutError as error:
-            raise PeerLost(f"{name} did not answer within {timeout_s} s") from error
+            return await self._caller.call(address, method, payload)
         except PeerLost:
             self.forget(name)
             raise
@@ -127,7 +125,12 @@ class PeerBooks:
 
     async def ask(self, symbol: str, payload: bytes) -> bytes:
         """Ask a book; see `infra.ports.Books`."""
-        return await self._peers.call(_name_of(symbol), "ask", payload, ASK_TIMEOUT_S)
+        name = _name_of(symbol)
+        try:
+            async with asyncio.timeout(ASK_TIMEOUT_S):
+                return await self._peers.call(name, "ask", payload)
+        except TimeoutError as error:
+            raise PeerLost(f"{name} did not answer within {ASK_TIMEOUT_S} s") from error
 
     async def renew(self, symbol: str) -> None:
         """Have the directory start or replace the book; see `infra.ports.Books`."""
