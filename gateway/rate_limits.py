@@ -59,23 +59,21 @@ class LimitExceeded(Failure):
 
 
 class Limiter:
-    """Counts requests and orders, and refuses what is too much."""
+    """Counts requests and orders, and refuses what is too much; `has_limits` tells whether anything is counted."""
 
     def __init__(self, limits: RateLimits, counters: SharedCounters, clock: Clock) -> None:
         self.weight = Rule("weight", limits.weight_per_minute, 60)
         self.raw = Rule("raw", limits.requests_per_5_minutes, 300)
         self.orders = (Rule("orders", limits.orders_per_10_seconds, 10), Rule("orders", limits.orders_per_day, 86_400))
+        self.has_limits = any(rule.limit for rule in (self.weight, self.raw, *self.orders))
         self._counters = counters
         self._clock = clock
         self._bans: dict[str, int] = {}
 
-    @property
-    def has_limits(self) -> bool:
-        """Whether anything is counted."""
-        return any(rule.limit for rule in (self.weight, self.raw, *self.orders))
-
     async def count_request(self, address: str, weight: int) -> list[Used]:
         """Count a request of an address; return what it has used up. Raises LimitExceeded."""
+        if not self.has_limits:
+            return []
         rules = [(rule, amount) for rule, amount in ((self.weight, weight), (self.raw, 1)) if rule.limit]
         if not rules:
             return []
