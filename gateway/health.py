@@ -21,6 +21,8 @@ PATIENCE_S: Final = 1.0
 KEEP_S: Final = 0.25
 """For so long a report is given again: health may be asked often and by anybody."""
 
+_FAILING: Final = frozenset({"silent", "restarting", "starting", "connecting"})
+
 
 class Report(msgspec.Struct):
     """What works. `failing` names the parts that do not; `parts` says of each "ok" or what is wrong."""
@@ -98,5 +100,10 @@ def _watched_parts(directory: Mapping[str, object]) -> dict[str, str]:
     return {
         str(name): f"is {status['state']}"
         for name, status in parts.items()
-        if isinstance(status, Mapping) and status.get("state") in {"silent", "restarting", "starting", "connecting"}
+        if isinstance(status, Mapping) and _is_failing(str(name), status.get("state"))
     }
+
+
+def _is_failing(name: str, state: object) -> bool:
+    """Say whether a part in this state does not work; books come and go as they are used."""
+    return state in _FAILING or (state == "recovering" and not name.startswith("book."))

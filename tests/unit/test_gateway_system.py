@@ -78,6 +78,15 @@ async def test_health_names_the_part_that_fails(api: Api, part: str) -> None:
 
 
 @with_exchange()
+async def test_a_part_that_recovers_is_not_well_while_books_come_and_go(api: Api) -> None:
+    await _directory_speaks(api)
+    parts = b'{"parts": {"feed": {"state": "recovering"}, "book.BTC-USDT": {"state": "recovering"}}}'
+    api.exchange.bus.publish("system.directory", parts)
+    report = (await api.http.get("/health")).json()
+    assert (report["failing"], report["parts"]["feed"]) == (["feed"], "is recovering")
+
+
+@with_exchange()
 async def test_metrics_count_requests_by_route_and_status(api: Api) -> None:
     order = await api.buy("0.1", "50000.00")
     await api.get(f"/orders/{order['id']}")
