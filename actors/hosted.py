@@ -63,7 +63,7 @@ WRITER_NICENESS: Final = 5
 """Writers yield to the trading path: a history that lags for a moment hurts nobody."""
 
 HISTORY_LINGER_S: Final = 0.02
-SUMMARY_LINGER_S: Final = 0.1
+SUMMARY_LINGER_S: Final = 0.05
 """Writers read together what is stored within so long, which costs them and the server a fraction of the work.
 
 Candles and equity sum up: nobody waits for them as one waits for an order to be listed.
