@@ -20,6 +20,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from gateway.waiting import is_done_within
 from infra.ports import Clock, PeerLost, Shards
 from mockexchange.messages.commands import ShardAnswer, ShardRequest, Unavailable
 
@@ -261,9 +262,9 @@ class Dispatcher:
         patience_s = min(self._limits.patience_s, remaining_s)
         handled = asyncio.ensure_future(self._shards.handle(channel.shard, payload))
         try:
-            if not await self._is_done(handled, patience_s):
+            if not await is_done_within(self._clock, patience_s, handled):
                 self._release(channel, call)
-                await self._is_done(handled, remaining_s - patience_s)
+                await is_done_within(self._clock, remaining_s - patience_s, handled)
             if not handled.done():
                 self._unanswered(batch, SILENT)
                 return [None] * len(batch)
@@ -277,22 +278,6 @@ class Dispatcher:
         if len(answers) != len(batch):
             raise ValueError(f"{len(batch)} requests got {len(answers)} answers")
         return answers
-
-    async def _is_done(self, handled: asyncio.Future[bytes], seconds: float) -> bool:
-        woken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-        def wake(_: object = None) -> None:
-            if not woken.done():
-                woken.set_result(None)
-
-        call_off = self._clock.call_later(seconds, wake)
-        handled.add_done_callback(wake)
-        try:
-            await woken
-        finally:
-            call_off()
-            handled.remove_done_callback(wake)
-        return handled.done()
 
     @staticmethod
     def _unanswered(batch: list[_Entry], detail: str) -> list[_Entry]:
