@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final, NamedTuple, Protocol, cast
+from typing import Final, NamedTuple
 
 _END: Final = b"\r\n"
 _MESSAGE: Final = b"MSG"
@@ -26,21 +26,8 @@ class Arrival(NamedTuple):
     payload: bytes
 
 
-class Flow(Protocol):
-    """The protocol that the transport had before: whoever writes still waits for what it hears."""
-
-    def pause_writing(self) -> None:
-        """Hear that the server does not take more."""
-
-    def resume_writing(self) -> None:
-        """Hear that it does again."""
-
-    def connection_lost(self, error: Exception | None) -> None:
-        """Hear that the connection is gone."""
-
-
 class Inlet(asyncio.Protocol):
-    """Takes the place of a transport's protocol.
+    """Takes the place of a transport's protocol, which still hears whether there is room to write.
 
     `receive` is called with each message, `control` with each line of another kind. Work that they return is done
     before anything else is taken. `ended` becomes what ended the connection, None where the server closed it.
@@ -57,7 +44,7 @@ class Inlet(asyncio.Protocol):
         self._control = control
         self._data = b""
         self._work: asyncio.Future[None] | None = None
-        self._before = cast(Flow, transport.get_protocol())
+        self._before = transport.get_protocol()
         transport.set_protocol(self)
 
     def data_received(self, data: bytes) -> None:
