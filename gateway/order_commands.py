@@ -50,7 +50,7 @@ class OrderCommands:
 
         Its id is the first there is of `command_id`, the order's own, its client order id, and one that is new.
         """
-        reference = references.get(_key(new), 0) if references else 0
+        reference = references.get(_key(new), 0)
         instrument = self._floor.registry.instruments.get(new.symbol)
         if instrument is None:
             raise reference if isinstance(reference, Failure) else unknown_symbol(new.symbol)
