@@ -101,6 +101,9 @@ class DeafBus:
     def publish(self, subject: str, payload: bytes) -> None:
         """Drop it."""
 
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Drop them."""
+
     async def subscribe(self, _subject: str, _handler: Callable[[str, bytes], None]) -> Callable[[], Awaitable[None]]:
         """Hear nothing."""
         return self._end

@@ -221,6 +221,11 @@ def load(plan: Plan) -> Result:
     return finish(begin(plan))
 
 
+def say(result: msgspec.Struct) -> None:
+    """Write a result to standard output, whole: where Python is told not to buffer, `sys.stdout` may take a part."""
+    with open(sys.stdout.fileno(), "wb", closefd=False) as output:
+        output.write(msgspec.json.encode(result))
+
+
 if __name__ == "__main__":
-    result = uvloop.run(_drive(msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)))
-    sys.stdout.buffer.write(msgspec.json.encode(result))
+    say(uvloop.run(_drive(msgspec.json.decode(sys.stdin.buffer.read(), type=Plan))))

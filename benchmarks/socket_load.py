@@ -22,7 +22,7 @@ from typing import Final, cast
 import msgspec
 import uvloop
 
-from benchmarks.load import Result
+from benchmarks.load import Result, say
 
 _SHORT: Final = 126
 _LONG: Final = 127
@@ -227,5 +227,4 @@ def socket_load(plan: SocketPlan) -> Result:
 
 
 if __name__ == "__main__":
-    result = uvloop.run(_drive(msgspec.json.decode(sys.stdin.buffer.read(), type=SocketPlan)))
-    sys.stdout.buffer.write(msgspec.json.encode(result))
+    say(uvloop.run(_drive(msgspec.json.decode(sys.stdin.buffer.read(), type=SocketPlan))))

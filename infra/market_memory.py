@@ -60,6 +60,7 @@ class MarketMemory:
         self._clock = clock
         self._market: dict[str, Heard] = {}
         self._feed: dict[str, Heard] = {}
+        self._quotes: dict[str, tuple[Heard, Quote]] = {}
         self._links = AsyncExitStack()
 
     async def start(self) -> None:
@@ -88,7 +89,7 @@ class MarketMemory:
         """Return the best prices known of a symbol now."""
         market = self._market.get(instrument.symbol)
         if market is not None and self._is_fresh(market):
-            return _quote_of(_decode_ticker(market.payload), instrument)
+            return self._read(market, instrument)
         feed = self._feed.get(instrument.symbol)
         if feed is None:
             return UNKNOWN
@@ -112,6 +113,14 @@ class MarketMemory:
             for instrument in instruments
             if instrument.feed and not self._is_heard_of(instrument.symbol)
         ]
+
+    def _read(self, market: Heard, instrument: Instrument) -> Quote:
+        """Return what a book's ticker says. Every market order asks, so it is read once."""
+        heard, quote = self._quotes.get(instrument.symbol, (None, UNKNOWN))
+        if heard is not market:
+            quote = _quote_of(_decode_ticker(market.payload), instrument)
+            self._quotes[instrument.symbol] = market, quote
+        return quote
 
     def _is_heard_of(self, symbol: str) -> bool:
         heard = (self._feed.get(symbol), self._market.get(symbol))

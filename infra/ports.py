@@ -72,6 +72,9 @@ class Bus(Protocol):
     def publish(self, subject: str, payload: bytes) -> None:
         """Send without waiting; dropped when there is no connection."""
 
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Send subjects and payloads in this order without waiting; all are dropped when there is no connection."""
+
     async def subscribe(self, subject: str, handler: Callable[[str, bytes], None]) -> Callable[[], Awaitable[None]]:
         """Call `handler(subject, payload)` for each message; the result ends the subscription."""
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import re
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 import nats.aio.client
@@ -101,8 +101,13 @@ class _Client(nats.aio.client.Client):
         """Send a message without headers, to subjects that are known to be valid; `publish` takes twice as long."""
         if len(payload) > self.max_payload:
             raise MaxPayloadError
-        head = f"PUB {subject} {reply} {len(payload)}\r\n".encode()
-        self._transport.write(b"%b%b\r\n" % (head, payload))
+        self._transport.write(_message(subject, reply, payload))
+
+    def publish_all_now(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        """Send messages as `publish_now` does, in one piece: the transport takes as long for one as for many."""
+        if any(len(payload) > self.max_payload for _, payload in messages):
+            raise MaxPayloadError
+        self._transport.write(b"".join([_message(subject, "", payload) for subject, payload in messages]))
 
     async def _process_err(self, err_msg: str) -> None:
         # The base class closes for good on most errors the server names; a process that lives on without its
@@ -165,13 +170,20 @@ class Connection:
 
         That is the case without a connection and while the server does not take what was sent before.
         """
-        if not self.client.is_connected or self.client.unsent_bytes + len(payload) > _UNSENT_BYTES:
+        if not self._has_room(len(payload)):
             return False
         if headers is None:
             self.client.publish_now(subject, reply, payload)
             return True
         # Publishing waits only for room in the client's buffer, and there is room.
         _result_of(self.client.publish(subject, payload, reply=reply, headers=headers))
+        return True
+
+    def send_all(self, messages: Sequence[tuple[str, bytes]]) -> bool:
+        """Hand subjects and payloads to the client as `send` does, all or none."""
+        if not self._has_room(sum(len(payload) for _, payload in messages)):
+            return False
+        self.client.publish_all_now(messages)
         return True
 
     async def listen(self, subject: str, listener: Listener) -> Callable[[], Awaitable[None]]:
@@ -235,6 +247,9 @@ class Connection:
         self._is_closing = True
         await self.client.close()
 
+    def _has_room(self, size: int) -> bool:
+        return self.client.is_connected and self.client.unsent_bytes + size <= _UNSENT_BYTES
+
     async def _note_error(self, error: Exception) -> None:
         if not isinstance(error, (OSError, Error)):
             _log.error("%s: a handler of messages failed", self.name, exc_info=error)
@@ -259,6 +274,11 @@ class Connection:
     def _tell(self, listeners: list[Callable[[], None]]) -> None:
         for listener in tuple(listeners):
             listener()
+
+
+def _message(subject: str, reply: str, payload: bytes) -> bytes:
+    head = f"PUB {subject} {reply} {len(payload)}\r\n".encode()
+    return b"%b%b\r\n" % (head, payload)
 
 
 def _result_of(work: Coroutine[Any, Any, T]) -> T:

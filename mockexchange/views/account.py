@@ -13,7 +13,7 @@ from mockexchange.messages.commands import Balance
 from mockexchange.messages.orders import Fill, Side
 from mockexchange.money import to_text
 from mockexchange.views.names import NS_PER_MS, SIDE_NAMES
-from mockexchange.views.orders import ChangeView, OrderView, change_view, order_view
+from mockexchange.views.orders import ChangeView, OrderView, change_view
 
 _BUY: Final = Side.BUY
 
@@ -109,9 +109,9 @@ def balance_view(balance: Balance, scale: int) -> BalanceView:
     return BalanceView(balance.asset, to_text(free, scale), to_text(held, scale), to_text(free + held, scale))
 
 
-def encode_account_order(change: OrderChanged, instrument: Instrument) -> bytes:
-    """Encode the payload of `account.<id>.orders`."""
-    shown, step = order_view(change.order, instrument), change_view(change, instrument)
+def encode_account_order(change: OrderChanged, shown: OrderView, instrument: Instrument) -> bytes:
+    """Encode the payload of `account.<id>.orders`; `shown` is the order after the whole record."""
+    step = change_view(change, instrument)
     return _encode(AccountOrder(change.account, change.number, change.sequence, shown, step))
 
 

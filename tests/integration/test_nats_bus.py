@@ -29,6 +29,22 @@ async def test_a_subscriber_hears_what_is_published_after_it_subscribed(nats_ser
         assert len(heard) == 1000
 
 
+async def test_what_is_published_together_arrives_in_order_between_what_was_published_alone(
+    nats_server: NatsServer,
+) -> None:
+    async with nats_server.connection() as first, nats_server.connection() as second:
+        heard: list[tuple[str, bytes]] = []
+        await NatsBus(first).subscribe("busg.*", lambda *message: heard.append(message))
+        publisher = NatsBus(second)
+        together = [(f"busg.{turn}", b"x" * turn) for turn in range(1, 2001)]
+        publisher.publish("busg.first", b"")
+        publisher.publish_all(together)
+        publisher.publish_all([])
+        publisher.publish("busg.last", b"")
+        await eventually(lambda: len(heard) == 2002)
+        assert heard == [("busg.first", b""), *together, ("busg.last", b"")]
+
+
 async def test_a_request_is_answered_or_ends_with_nothing(nats_server: NatsServer) -> None:
     async with nats_server.connection() as first, nats_server.connection() as second:
         asker = NatsBus(second)
@@ -93,6 +109,7 @@ async def test_without_a_server_messages_are_dropped_and_later_ones_heard(clean_
         clean_nats_server.kill()
         await eventually(lambda: not connection.is_connected)
         bus.publish("bus.d", b"dropped")
+        bus.publish_all([("bus.d", b"dropped"), ("bus.d", b"dropped")])
         assert await bus.request("bus.d", b"", TIMEOUT_S) is None
         clean_nats_server.start()
         await eventually(lambda: connection.is_connected)
@@ -107,6 +124,7 @@ async def test_publishing_to_a_paused_server_neither_waits_nor_grows(clean_nats_
         clean_nats_server.pause()
         for turn in range(2000):
             bus.publish("bus.e", b"x" * 50_000)
+            bus.publish_all([("bus.e", b"x" * 50_000)] * 3)
             if turn % 100 == 0:
                 await asyncio.sleep(0)
         assert connection.client.pending_data_size < 5_000_000

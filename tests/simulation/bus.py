@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from tests.simulation.faults import Faults
 from tests.simulation.loop import Node, SimulatedLoop
@@ -81,6 +81,10 @@ class NodeBus:
     def publish(self, subject: str, payload: bytes) -> None:
         if self._node.is_alive and self._node not in self._bus.cut:
             self._bus.publish(subject, payload)
+
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        for subject, payload in messages:
+            self.publish(subject, payload)
 
     async def subscribe(self, subject: str, handler: Handler) -> Callable[[], Awaitable[None]]:
         subscription = _Subscription(self._node, subject, handler)

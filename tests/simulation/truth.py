@@ -89,8 +89,9 @@ class _Recorder:
     def __init__(self, truth: Truth) -> None:
         self.truth = truth
 
-    def publish(self, subject: str, payload: bytes) -> None:
-        self.truth.published[subject, number_of(payload)] = payload
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        for subject, payload in messages:
+            self.truth.published[subject, number_of(payload)] = payload
 
 
 class _Numbered(msgspec.Struct):

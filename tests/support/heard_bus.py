@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from fnmatch import fnmatchcase
 
 
@@ -19,6 +19,10 @@ class HeardBus:
         for pattern, handler in list(self.handlers):
             if fnmatchcase(subject, pattern):
                 handler(subject, payload)
+
+    def publish_all(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        for subject, payload in messages:
+            self.publish(subject, payload)
 
     def payloads(self, subject: str) -> list[bytes]:
         return [payload for published, payload in self.published if published == subject]

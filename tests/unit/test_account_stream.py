@@ -24,7 +24,10 @@ def told_of_a_sweep(tif: TimeInForce) -> list[dict[str, object]]:
     bus = HeardBus()
     while changes := shard.fold(1):
         publish_account_events(bus, shard.ledger.registry, changes)
-    return [json.loads(payload)["change"] for payload in bus.payloads("account.2.orders")]
+    told = [json.loads(payload) for payload in bus.payloads("account.2.orders")]
+    assert [message["order"] for message in told] == [told[-1]["order"]] * len(told)
+    assert told[-1]["order"]["history_count"] == told[-1]["change"]["number"]
+    return [message["change"] for message in told]
 
 
 def test_each_message_tells_of_its_step_what_had_traded_after_it() -> None:

@@ -134,6 +134,10 @@ def a_ticker() -> views.TickerView:
     )
 
 
+def account_order(change: OrderChanged, instrument: Instrument) -> bytes:
+    return views.encode_account_order(change, views.order_view(change.order, instrument), instrument)
+
+
 PAYLOADS = {
     "market_ticker": views.encode_ticker(a_ticker()),
     "market_ticker_unknown": views.encode_ticker(
@@ -150,11 +154,11 @@ PAYLOADS = {
     "market_depth": views.encode_depth(
         BTC_USDT, 102, 105, bids=[(6_000_010, 120_000)], asks=[(6_000_020, 0)], time_ns=TIME_NS
     ),
-    "account_order": views.encode_account_order(
+    "account_order": account_order(
         OrderChanged(1, 12, 4711, buy(), OrderStep(TIME_NS, OrderStatus.NEW, hold_left=120_000_200_000), 1, 0, 0),
         BTC_USDT,
     ),
-    "account_order_traded": views.encode_account_order(
+    "account_order_traded": account_order(
         OrderChanged(
             1,
             13,
@@ -167,7 +171,7 @@ PAYLOADS = {
         ),
         BTC_USDT,
     ),
-    "account_order_amended": views.encode_account_order(
+    "account_order_amended": account_order(
         OrderChanged(
             1,
             14,
@@ -180,7 +184,7 @@ PAYLOADS = {
         ),
         BTC_USDT,
     ),
-    "account_order_rejected": views.encode_account_order(
+    "account_order_rejected": account_order(
         OrderChanged(
             1,
             13,
