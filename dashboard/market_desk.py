@@ -100,8 +100,9 @@ def _read_history(app: Dash, live: LiveExchange, rates: dict[str, str]) -> None:
         Input("symbol", "value"),
         Input("interval", "value"),
         Input("ways", "data"),
+        Input("live-past", "data"),
     )
-    async def read_history(symbol: str | None, interval: str, _ways: Any) -> Any:
+    async def read_history(symbol: str | None, interval: str, _ways: Any, _past: Any) -> Any:
         if symbol is None:
             return no_update, no_update
         try:
@@ -119,7 +120,8 @@ class MarketPicture:
     def __init__(self, board: MarketBoard, interval: str) -> None:
         self._board = board
         self._interval = interval
-        self._seen: dict[str, Any] = {}
+        # The page reads the candles of the past itself, so it need not be told of those that are there.
+        self._seen: dict[str, Any] = {"live-past": board.pasts}
 
     def changes(self) -> dict[str, Any]:
         """Return the stores to be written anew."""
@@ -130,6 +132,7 @@ class MarketPicture:
             "live-tape": board.tape[-1]["trade_id"] if board.tape else 0,
             "live-head": (id(board.ticker), id(board.statistics)),
             "live-candle": tuple(id(candle) for candle in candles),
+            "live-past": board.pasts,
         }
         changed = [store for store, state in now.items() if store not in self._seen or self._seen[store] != state]
         self._seen = now
@@ -138,6 +141,7 @@ class MarketPicture:
             "live-tape": lambda: {"symbol": symbol, "trades": list(reversed(board.tape))[:TAPE]},
             "live-head": lambda: {"symbol": symbol, "ticker": board.ticker, "statistics": board.statistics},
             "live-candle": lambda: {"symbol": symbol, "interval": self._interval, "candles": list(candles)},
+            "live-past": lambda: {"symbol": symbol, "pasts": board.pasts},
         }
         return {store: made[store]() for store in changed}
 

@@ -9,6 +9,7 @@ from gateway.auth import Caller
 from gateway.failures import Failure, NotAvailable
 from gateway.floor import Floor, unknown_symbol
 from gateway.new_orders import NewOrder, check_terms, positive_units
+from mockexchange.instruments import Instrument
 from mockexchange.messages.commands import PlaceOrder
 from mockexchange.messages.orders import Side
 
@@ -31,21 +32,17 @@ class OrderCommands:
         """
         instruments = self._floor.registry.instruments
         references: References = {}
-        unknown: list[Key] = []
         if any(new.symbol not in instruments for new in orders):
             try:
                 await self._floor.follower.catch_up()
             except NotAvailable as failure:
                 references |= {_key(new): failure for new in orders if new.symbol not in instruments}
-        for key in {_key(new): None for new in orders if new.needs_reference and new.symbol in instruments}:
-            symbol, side, must_know = key
-            price = self._floor.memory.quote(instruments[symbol]).of_taker(side)
-            if price or not must_know:
-                references[key] = price
-            else:
-                unknown.append(key)
-        if unknown:
-            references |= zip(unknown, await asyncio.gather(*map(self._ask_book, unknown)), strict=True)
+        keys = list({_key(new): None for new in orders if new.needs_reference and new.symbol in instruments})
+        if len(keys) == 1:
+            # Most orders come alone, and most prices are known: then a task would be the greater part of the work.
+            references[keys[0]] = await self._try_reference(keys[0])
+        elif keys:
+            references |= zip(keys, await asyncio.gather(*map(self._try_reference, keys)), strict=True)
         return references
 
     def make(
@@ -85,15 +82,24 @@ class OrderCommands:
             new.prevention,
         )
 
-    async def _ask_book(self, key: Key) -> int | Failure:
-        """Ask a silent book for the best price on the other side, 0 if there is none."""
-        symbol, side, _ = key
-        try:
-            depth = await self._floor.books.depth(symbol, 1)
-        except NotAvailable as failure:
-            return failure
+    async def reference_price(self, instrument: Instrument, side: Side, *, must_know: bool) -> int:
+        """Return the best price known on the other side, 0 if there is none. Raises NotAvailable.
+
+        Only where it sizes a hold a silent book is asked for it.
+        """
+        price = self._floor.memory.quote(instrument).of_taker(side)
+        if price or not must_know:
+            return price
+        depth = await self._floor.books.depth(instrument.symbol, 1)
         levels = depth.asks if side is Side.BUY else depth.bids
         return levels[0][0] if levels else 0
+
+    async def _try_reference(self, key: Key) -> int | Failure:
+        symbol, side, must_know = key
+        try:
+            return await self.reference_price(self._floor.registry.instruments[symbol], side, must_know=must_know)
+        except NotAvailable as failure:
+            return failure
 
     def _command_id(self, client_order_id: str) -> str:
         return f"c:{client_order_id}" if client_order_id else self._floor.mint()

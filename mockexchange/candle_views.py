@@ -60,6 +60,13 @@ class StatisticsView(msgspec.Struct):
     last_trade_id: int | None
 
 
+class PastView(msgspec.Struct):
+    """`market.<symbol>.past`: candles from before `until` were filled in."""
+
+    symbol: str
+    until: int
+
+
 class HeardCandle(NamedTuple):
     """A candle from `market.<symbol>.candle.<interval>`."""
 
@@ -129,6 +136,11 @@ def statistics_view(statistics: Statistics, instrument: Instrument) -> Statistic
 def encode_candle(candle: Candle, instrument: Instrument, interval: Interval, *, is_closed: bool) -> bytes:
     """Encode the payload of `market.<symbol>.candle.<interval>`."""
     return _encode(candle_view(candle, instrument, interval, is_closed=is_closed))
+
+
+def encode_past(view: PastView) -> bytes:
+    """Encode the payload of `market.<symbol>.past`."""
+    return _encode(view)
 
 
 def encode_statistics(statistics: Statistics, instrument: Instrument) -> bytes:

@@ -282,8 +282,11 @@ class CandleWriter:
             await self._clock.sleep(WRITE_PAUSE_S)
             await self._write()
 
-    async def _write(self) -> None:
-        """Write what changed, with the position it stands at; leave it for later while the read model is away."""
+    async def _write(self) -> bool:
+        """Write what changed, with the position it stands at; leave it for later while the read model is away.
+
+        Returns whether it was written; if not, it has waited.
+        """
         async with self._writing:
             try:
                 await self._settle_doubt()
@@ -295,8 +298,9 @@ class CandleWriter:
                 self._counters["failed_writes"] += 1
                 _log.warning("candles cannot be written now: %s", error)
                 await self._pauses.wait()
-            else:
-                self._pauses.reset()
+                return False
+            self._pauses.reset()
+            return True
 
     async def _write_rows(self, rows: dict[CandleKey, Candle]) -> None:
         assert self._written is not None

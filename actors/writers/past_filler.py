@@ -14,12 +14,14 @@ from actors.writers.past_candles import PastReader, PastUnknown
 from infra.ports import Bus, Clock
 from infra.read_model.candle_store import CandleStore
 from infra.read_model.store import HistoryUnavailable
+from mockexchange.candle_views import PastView, encode_past
 from mockexchange.candles import DAY_MS, HOUR_MS, MINUTE_MS, NS_PER_MS, Interval, bucket
 from mockexchange.instruments import Instrument
+from mockexchange.messages.subjects import market
 from mockexchange.registry import Registry
 
 PAUSE_S: Final = 10.0
-"""Between two looks for symbols without a past; the first comes after the start, which has other things to do."""
+"""Between two looks for symbols without a past; when the first comes, what the feed tells has begun to count."""
 
 MOST_TRIES: Final = 30
 """A feed that does not answer is asked so often for a symbol's past, some ten minutes in all."""
@@ -31,10 +33,13 @@ _log: Final = logging.getLogger(__name__)
 
 
 class PastFiller:
-    """Fills the board of one session; `write` writes all that is in it, and leaves it there if it cannot."""
+    """Fills the board of one session, and tells of it.
+
+    `write` writes all that is in the board; if it cannot, it leaves it there, waits and returns False.
+    """
 
     def __init__(
-        self, board: CandleBoard, store: CandleStore, bus: Bus, clock: Clock, *, write: Callable[[], Awaitable[None]]
+        self, board: CandleBoard, store: CandleStore, bus: Bus, clock: Clock, *, write: Callable[[], Awaitable[bool]]
     ) -> None:
         self._board = board
         self._store = store
@@ -76,7 +81,10 @@ class PastFiller:
             return
         past = await PastReader(self._bus, self._clock, instrument.symbol).read(until_ms)
         self._board.add_past(past, instrument, bucket(Interval.MINUTE, until_ms), self._now_ms())
-        await self._write()
+        while not await self._write():
+            # It has waited a little.
+            pass
+        self._bus.publish(market(instrument.symbol, "past"), encode_past(PastView(instrument.symbol, until_ms)))
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // NS_PER_MS

@@ -84,7 +84,10 @@ def _price(level: Level) -> Decimal:
 
 
 class MarketBoard(Board):
-    """Follows `market.<symbol>.*`. `candles` holds of each interval the last two, oldest first."""
+    """Follows `market.<symbol>.*`.
+
+    `candles` holds of each interval the last two, oldest first; `pasts` counts how often older ones were filled in.
+    """
 
     def __init__(self, symbol: str, bus: Bus, gateway: GatewayClient, pause_s: float = RETRY_S) -> None:
         super().__init__()
@@ -93,6 +96,7 @@ class MarketBoard(Board):
         self.ticker: Payload = {}
         self.statistics: Payload = {}
         self.candles: dict[str, list[Payload]] = {}
+        self.pasts = 0
         self.tape: deque[Payload] = deque(maxlen=TAPE)
         self._bus = bus
         self._gateway = gateway
@@ -107,6 +111,7 @@ class MarketBoard(Board):
             "trade": self._on_trade,
             "statistics": self._on_statistics,
             "candle.*": self._on_candle,
+            "past": self._on_past,
         }
         for kind, handler in handlers.items():
             self._endings.append(await self._bus.subscribe(market(self.symbol, kind), handler))
@@ -162,4 +167,8 @@ class MarketBoard(Board):
         candle, interval = decode(payload), subject.rpartition(".")[2]
         known = {each["open_time"]: each for each in (*self.candles.get(interval, ()), candle)}
         self.candles[interval] = [known[open_time] for open_time in sorted(known)[-KEPT_CANDLES:]]
+        self.changed()
+
+    def _on_past(self, _subject: str, _payload: bytes) -> None:
+        self.pasts += 1
         self.changed()

@@ -62,6 +62,7 @@ STORES: Final = (
     "live-tape",
     "live-head",
     "live-candle",
+    "live-past",
     "live-own",
     "symbols",
     "instrument",

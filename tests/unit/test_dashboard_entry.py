@@ -95,5 +95,7 @@ def test_a_page_is_sent_only_what_has_changed_since():
     assert picture.changes() == {}
     board.candles["1m"] = [{"open_time": 1}]
     assert set(picture.changes()) == {"live-candle"}
+    board.pasts += 1
+    assert picture.changes() == {"live-past": {"symbol": "A/B", "pasts": 1}}
     board.depth.take_snapshot({"update_id": 4, "bids": [["1", "2"]], "asks": []})
     assert picture.changes() == {"live-book": {"symbol": "A/B", "bids": [("1", "2")], "asks": []}}

@@ -1,4 +1,5 @@
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from itertools import pairwise
 from typing import Any
@@ -105,6 +106,27 @@ def test_a_symbol_gets_a_past_without_gaps_in_which_every_price_goes_on_from_the
     filling(scenario)
 
 
+def test_that_a_past_was_filled_in_is_told_once_when_it_can_be_read() -> None:
+    async def scenario(around: Surroundings) -> None:
+        stored: list[int] = []
+        await around.bus.subscribe("market.*.past", lambda *_: stored.append(len(around.rows(Interval.MINUTE))))
+        failures = iter(["before write", "after write", "before write"])
+
+        async def at(step: str) -> None:
+            if around.store.rows and step == next(failures, ""):
+                raise HistoryUnavailable(step)
+
+        around.store.at = at
+        await around.clock.advance(90)
+        assert len(stored) == 1
+        assert stored[0] > 1_300
+        (told,) = map(json.loads, around.bus.payloads("market.BTC-USDT.past"))
+        assert told == {"symbol": BTC, "until": told["until"]}
+        assert START_MS - MINUTE_MS <= told["until"] <= START_MS + MINUTE_MS
+
+    filling(scenario)
+
+
 def test_what_is_filled_in_and_what_is_counted_add_up_in_every_interval() -> None:
     async def scenario(around: Surroundings) -> None:
         await around.clock.advance(90)
@@ -142,10 +164,12 @@ def test_a_past_is_filled_in_once_over_restarts_and_failing_writes() -> None:
         await around.clock.advance(60)
         before = {interval: around.rows(interval)[:-2] for interval in MADE_BY}
         assert len(before[Interval.MINUTE]) > 1_300
+        told = around.bus.payloads("market.BTC-USDT.past")
         await around.restart()
         await around.clock.advance(60)
         for interval in MADE_BY:
             assert around.rows(interval)[: len(before[interval])] == before[interval]
+        assert around.bus.payloads("market.BTC-USDT.past") == told
 
     filling(scenario)
 
