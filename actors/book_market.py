@@ -32,7 +32,7 @@ class MarketPublisher:
     def __init__(self, book: OrderBook, world: World) -> None:
         self._book = book
         self._world = world
-        self._subjects = {kind: market(book.symbol, kind) for kind in ("trade", "depth", "ticker")}
+        self._subjects = {kind: market(book.symbol, kind) for kind in ("trade", "print", "depth", "ticker")}
         self._ticker: tuple[object, ...] = ()
         self._ticker_at = float("-inf")
         self._heartbeat_at = float("-inf")
@@ -43,12 +43,18 @@ class MarketPublisher:
         """Publish the trades of a record that is in the journal at `sequence`."""
         for event in record.events:
             if isinstance(event, OrderFilled):
-                self._publish_trade(trade_of(event, record), sequence)
+                payload = views.encode_trade(trade_of(event, record), self._book.instrument, sequence)
+                self._world.bus.publish(self._subjects["trade"], payload)
 
     def publish_print(self, trade: Trade) -> None:
-        """Publish a trade of the outside market, as of now: the venue's time may be that of a recording."""
+        """Publish a trade of the outside market, as of now: the venue's time may be that of a recording.
+
+        It goes out twice, so that who needs nothing but these is not told of every trade of accounts.
+        """
         now_ns = self._world.clock.now_ns()
-        self._publish_trade(msgspec.structs.replace(trade, time_ns=now_ns, venue_time_ns=trade.time_ns), 0)
+        heard = msgspec.structs.replace(trade, time_ns=now_ns, venue_time_ns=trade.time_ns)
+        payload = views.encode_trade(heard, self._book.instrument, 0)
+        self._world.bus.publish_all([(self._subjects[kind], payload) for kind in ("trade", "print")])
 
     def publish_depth(self) -> None:
         """Publish the levels that changed since the last time, if any; at first also that there are none."""
@@ -91,7 +97,3 @@ class MarketPublisher:
         self._heartbeat_at = now
         payload = json.dumps({"part": "book", **status}).encode()
         self._world.bus.publish(heartbeat(f"book.{token(self._book.symbol)}"), payload)
-
-    def _publish_trade(self, trade: Trade, sequence: int) -> None:
-        payload = views.encode_trade(trade, self._book.instrument, sequence)
-        self._world.bus.publish(self._subjects["trade"], payload)

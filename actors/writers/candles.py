@@ -88,7 +88,7 @@ class CandleWriter:
     async def start(self) -> None:
         """Begin to count."""
         self._outside = OutsideSeconds(self._now_ms())
-        self._links.push_async_callback(await self._bus.subscribe(market("*", "trade"), self._on_trade))
+        self._links.push_async_callback(await self._bus.subscribe(market("*", "print"), self._on_print))
         self._links.push_async_callback(await self._bus.subscribe(market("*", "ticker"), self._on_book))
         self._links.push_async_callback(await self._bus.subscribe(feed_prints("*"), self._on_prints))
         self._background.begin(self._run())
@@ -234,15 +234,13 @@ class CandleWriter:
             self._board.add_second(candle, instrument)
             self._counters["seconds"] += 1
 
-    def _on_trade(self, subject: str, payload: bytes) -> None:
+    def _on_print(self, subject: str, payload: bytes) -> None:
         """Count a print of the outside market; own trades come from the journal."""
         self._on_book(subject, payload)
         try:
             trade = print_of(payload)
         except (msgspec.DecodeError, ValueError, KeyError):
             self._counters["missed_prints"] += 1
-            return
-        if trade is None:
             return
         instrument = self._registry.instruments.get(trade.symbol)
         if not self._is_counting or instrument is None or self._board.waiting > MAX_WAITING:

@@ -22,26 +22,25 @@ from mockexchange.messages.subjects import market, symbol_of
 WRITE_PAUSE_S: Final = 1.0
 
 _TICKERS: Final = market("*", "ticker")
-_TRADES: Final = market("*", "trade")
+_PRINTS: Final = market("*", "print")
 _MS: Final = 1_000_000
 
 _log: Final = logging.getLogger(__name__)
 
 
-class _TradeMessage(msgspec.Struct):
-    """What this writer needs of a `market.<symbol>.trade` payload."""
+class _PrintMessage(msgspec.Struct):
+    """What this writer needs of a `market.<symbol>.print` payload."""
 
     symbol: str
     trade_id: int
     price: str
     quantity: str
     side: str
-    outside: bool
     time: int
     venue_time: int | None = None
 
 
-_decode_trade: Final = msgspec.json.Decoder(_TradeMessage).decode
+_decode_print: Final = msgspec.json.Decoder(_PrintMessage).decode
 
 
 class MarketWriter:
@@ -60,7 +59,7 @@ class MarketWriter:
     async def start(self) -> None:
         """Begin to listen."""
         self._links.push_async_callback(await self._bus.subscribe(_TICKERS, self._on_ticker))
-        self._links.push_async_callback(await self._bus.subscribe(_TRADES, self._on_trade))
+        self._links.push_async_callback(await self._bus.subscribe(_PRINTS, self._on_print))
         self._background.begin(self._run())
 
     async def stop(self) -> None:
@@ -83,14 +82,11 @@ class MarketWriter:
     def _on_ticker(self, subject: str, payload: bytes) -> None:
         self._tickers[symbol_of(subject.split(".")[1])] = payload
 
-    def _on_trade(self, _subject: str, payload: bytes) -> None:
+    def _on_print(self, _subject: str, payload: bytes) -> None:
         try:
-            trade = print_of(payload)
+            self._prints.append(print_of(payload))
         except (msgspec.DecodeError, ValueError, KeyError):
             self._counters["not_understood"] += 1
-        else:
-            if trade is not None:
-                self._prints.append(trade)
 
     async def _run(self) -> None:
         while True:
@@ -117,15 +113,13 @@ class MarketWriter:
         self._counters["prints"] += len(prints)
 
 
-def print_of(payload: bytes) -> Trade | None:
-    """Return the print that a `market.<symbol>.trade` payload tells of, None for a trade of accounts.
+def print_of(payload: bytes) -> Trade:
+    """Return the print that a `market.<symbol>.print` payload tells of.
 
     Texts have exactly the instrument's decimals, so their digits are its units. Raises what a payload raises that
     makes no sense: msgspec.DecodeError, ValueError or KeyError.
     """
-    message = _decode_trade(payload)
-    if not message.outside:
-        return None
+    message = _decode_print(payload)
     return Trade(
         message.trade_id,
         message.symbol,

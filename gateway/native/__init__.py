@@ -19,6 +19,6 @@ _HANDLERS = [
     *admin.HANDLERS,
 ]
 for _handler in _HANDLERS:
-    _handler.responses = RESPONSES
+    _handler.responses = {**RESPONSES, **(_handler.responses or {})}
 
 DIALECT = Dialect(name="native", handlers=_HANDLERS, write_failure=write_failure, speech=SPEECH)

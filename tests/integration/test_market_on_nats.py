@@ -75,7 +75,7 @@ async def test_tickers_and_prints_reach_the_read_model(
         book = NatsBus(theirs)
         book.publish("market.BTC-USDT.ticker", b"first")
         book.publish("market.BTC-USDT.ticker", b"second")
-        book.publish("market.BTC-USDT.trade", json.dumps(trade).encode())
+        book.publish("market.BTC-USDT.print", json.dumps(trade).encode())
         await eventually(lambda: writer.status()["prints"] == 1)
         await writer.stop()
         reader = HistoryReader(client)

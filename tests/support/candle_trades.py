@@ -64,8 +64,8 @@ def journaled(sequence: int, trades: list[Trade], instrument: Instrument = BTC_U
 
 
 def said(each: Trade, instrument: Instrument = BTC_USDT) -> tuple[str, bytes]:
-    """Return subject and payload with which the book tells of a trade."""
-    return market(instrument.symbol, "trade"), encode_trade(each, instrument)
+    """Return subject and payload of a trade: a print as the candle writer hears it, one of accounts as others do."""
+    return market(instrument.symbol, "print" if each.is_outside else "trade"), encode_trade(each, instrument)
 
 
 def _filled(each: Trade, instrument: Instrument) -> OrderFilled:

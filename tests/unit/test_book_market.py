@@ -17,7 +17,9 @@ from infra.market_memory import MarketMemory
 from infra.ports import Journal, Snapshots
 from mockexchange.matching.book import OrderBook
 from mockexchange.messages.channel import DepthAnswer
+from mockexchange.messages.events import BookRecord, FillSide, OrderFilled
 from mockexchange.messages.market import DepthSnapshot
+from mockexchange.messages.orders import Side, Trade
 from mockexchange.messages.subjects import market
 from mockexchange.views import DepthView
 from tests.support.exchange import BTC_USDT
@@ -95,3 +97,17 @@ def test_a_book_that_comes_back_with_nothing_says_so_once() -> None:
     [_, said] = book.told()
     assert (said.bids, said.asks) == ([], [])
     assert said.first_update_id > last + 1
+
+
+def test_prints_are_told_among_all_trades_and_once_more_alone() -> None:
+    around = Incarnations()
+    printed = Trade(8, "BTC/USDT", 6_000_000, 10, Side.BUY, 5, is_outside=True)
+    filled = OrderFilled(7, 6_000_000, 10, 1, 2, Side.BUY, FillSide(0, 0, 0, 0, 0, 0), FillSide(0, 0, 0, 0, 0, 0), 1)
+    around.publisher.publish_trades(BookRecord(1, 0, 4, "BTC/USDT", {}, [filled]), 3)
+    around.publisher.publish_print(printed)
+    trades, prints = (
+        [msgspec.json.decode(payload) for payload in around.bus.payloads(market(BTC_USDT.symbol, kind))]
+        for kind in ("trade", "print")
+    )
+    assert [(trade["trade_id"], trade["outside"]) for trade in trades] == [(7, False), (8, True)]
+    assert prints == trades[1:]

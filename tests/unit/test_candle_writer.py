@@ -326,7 +326,7 @@ def test_what_is_told_reads_back_as_what_is_stored() -> None:
 
 def test_payloads_that_make_no_sense_are_counted() -> None:
     async def scenario(around: Surroundings) -> None:
-        around.bus.publish("market.BTC-USDT.trade", b"{")
+        around.bus.publish("market.BTC-USDT.print", b"{")
         around.bus.publish(*said(trade(1, at_ms=START_MS, is_outside=True)))
         assert (around.writer.status()["missed_prints"], around.writer.status()["prints"]) == (1, 1)
 

@@ -46,7 +46,7 @@ def tape(store: MemoryHistoryStore) -> list[Trade]:
 
 def test_outside_prints_go_onto_the_tape_as_integers() -> None:
     async def scenario(bus: HeardBus, clock: ManualClock, store: MemoryHistoryStore, writer: MarketWriter) -> None:
-        bus.publish("market.BTC-USDT.trade", trade_payload(17, side="sell"))
+        bus.publish("market.BTC-USDT.print", trade_payload(17, side="sell"))
         await clock.advance(1.1)
         assert tape(store) == [
             Trade(17, "BTC/USDT", 6_000_020, 1_000, Side.SELL, 1_723_161_251_000_000_000, is_outside=True)
@@ -87,12 +87,12 @@ def test_what_could_not_be_written_is_written_later_behind_newer_tickers() -> No
         store.at = away
         bus.publish("market.BTC-USDT.ticker", b"old")
         bus.publish("market.ETH-USDT.ticker", b"only")
-        bus.publish("market.BTC-USDT.trade", trade_payload(1))
+        bus.publish("market.BTC-USDT.print", trade_payload(1))
         await clock.advance(3)
         assert store.tickers == {}
         store.at = back
         bus.publish("market.BTC-USDT.ticker", b"new")
-        bus.publish("market.BTC-USDT.trade", trade_payload(2))
+        bus.publish("market.BTC-USDT.print", trade_payload(2))
         await clock.advance(1.1)
         assert store.tickers == {"BTC/USDT": b"new", "ETH/USDT": b"only"}
         assert [trade.trade_id for trade in tape(store)] == [1, 2]
@@ -104,7 +104,7 @@ def test_what_could_not_be_written_is_written_later_behind_newer_tickers() -> No
 def test_what_waits_is_bounded_and_the_newest_stay() -> None:
     async def scenario(bus: HeardBus, clock: ManualClock, store: MemoryHistoryStore, writer: MarketWriter) -> None:
         for trade_id in range(TAPE_LENGTH + 100):
-            bus.publish("market.BTC-USDT.trade", trade_payload(trade_id))
+            bus.publish("market.BTC-USDT.print", trade_payload(trade_id))
         assert writer.status()["waiting"] == TAPE_LENGTH
         await clock.advance(1.1)
         assert [trade.trade_id for trade in tape(store)] == list(range(100, TAPE_LENGTH + 100))
@@ -114,10 +114,10 @@ def test_what_waits_is_bounded_and_the_newest_stay() -> None:
 
 def test_a_message_that_is_not_understood_is_counted() -> None:
     async def scenario(bus: HeardBus, clock: ManualClock, store: MemoryHistoryStore, writer: MarketWriter) -> None:
-        bus.publish("market.BTC-USDT.trade", b"{")
-        bus.publish("market.BTC-USDT.trade", trade_payload(1, side="both"))
-        bus.publish("market.BTC-USDT.trade", trade_payload(2, price="many"))
-        bus.publish("market.BTC-USDT.trade", trade_payload(3))
+        bus.publish("market.BTC-USDT.print", b"{")
+        bus.publish("market.BTC-USDT.print", trade_payload(1, side="both"))
+        bus.publish("market.BTC-USDT.print", trade_payload(2, price="many"))
+        bus.publish("market.BTC-USDT.print", trade_payload(3))
         await clock.advance(1.1)
         assert writer.status()["not_understood"] == 3
         assert [trade.trade_id for trade in tape(store)] == [3]
