@@ -80,10 +80,11 @@ class PastFiller:
         if until_ms <= self._now_ms() - ENOUGH_MS:
             return
         past = await PastReader(self._bus, self._clock, instrument.symbol).read(until_ms)
+        if not past:
+            return
         self._board.add_past(past, instrument, bucket(Interval.MINUTE, until_ms), self._now_ms())
         while not await self._write():
-            # It has waited a little.
-            pass
+            _log.info("the past of %s waits to be written", instrument.symbol)
         self._bus.publish(market(instrument.symbol, "past"), encode_past(PastView(instrument.symbol, until_ms)))
 
     def _now_ms(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from tests.support.eventually import eventually
 from tests.support.local_exchange import Api, with_exchange
 
 
@@ -87,6 +88,9 @@ async def test_an_administrator_reads_and_cancels_the_orders_of_any_account_and_
     other = await api.second_account()
     order, number = await other.buy("0.01", "50000.00"), (await other.get("/account"))["account"]
     await other.place(amount="0.001")
+    # What that trade made of the price, at which holdings are valued, is told a moment later.
+    tickers = api.exchange.bus.payloads
+    await eventually(lambda: any(b'"last":"60000.00"' in ticker for ticker in tickers("market.BTC-USDT.ticker")))
     read = [
         f"/orders/{order['id']}",
         "/orders",
