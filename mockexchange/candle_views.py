@@ -138,9 +138,9 @@ def encode_candle(candle: Candle, instrument: Instrument, interval: Interval, *,
     return _encode(candle_view(candle, instrument, interval, is_closed=is_closed))
 
 
-def encode_past(view: PastView) -> bytes:
+def encode_past(symbol: str, until_ms: int) -> bytes:
     """Encode the payload of `market.<symbol>.past`."""
-    return _encode(view)
+    return _encode(PastView(symbol, until_ms))
 
 
 def encode_statistics(statistics: Statistics, instrument: Instrument) -> bytes:

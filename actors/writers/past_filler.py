@@ -14,7 +14,7 @@ from actors.writers.past_candles import PastReader, PastUnknown
 from infra.ports import Bus, Clock
 from infra.read_model.candle_store import CandleStore
 from infra.read_model.store import HistoryUnavailable
-from mockexchange.candle_views import PastView, encode_past
+from mockexchange.candle_views import encode_past
 from mockexchange.candles import DAY_MS, HOUR_MS, MINUTE_MS, NS_PER_MS, Interval, bucket
 from mockexchange.instruments import Instrument
 from mockexchange.messages.subjects import market
@@ -85,7 +85,7 @@ class PastFiller:
         self._board.add_past(past, instrument, bucket(Interval.MINUTE, until_ms), self._now_ms())
         while not await self._write():
             _log.info("the past of %s waits to be written", instrument.symbol)
-        self._bus.publish(market(instrument.symbol, "past"), encode_past(PastView(instrument.symbol, until_ms)))
+        self._bus.publish(market(instrument.symbol, "past"), encode_past(instrument.symbol, until_ms))
 
     def _now_ms(self) -> int:
         return self._clock.now_ns() // NS_PER_MS

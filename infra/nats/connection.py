@@ -99,15 +99,17 @@ class _Client(nats.aio.client.Client):
 
     def publish_now(self, subject: str, reply: str, payload: bytes) -> None:
         """Send a message without headers, to subjects that are known to be valid; `publish` takes twice as long."""
-        if len(payload) > self.max_payload:
-            raise MaxPayloadError
-        self._transport.write(_message(subject, reply, payload))
+        self._transport.write(self._encoded(subject, reply, payload))
 
     def publish_all_now(self, messages: Sequence[tuple[str, bytes]]) -> None:
         """Send messages as `publish_now` does, in one piece: the transport takes as long for one as for many."""
-        if any(len(payload) > self.max_payload for _, payload in messages):
+        self._transport.write(b"".join([self._encoded(subject, "", payload) for subject, payload in messages]))
+
+    def _encoded(self, subject: str, reply: str, payload: bytes) -> bytes:
+        if len(payload) > self.max_payload:
             raise MaxPayloadError
-        self._transport.write(b"".join([_message(subject, "", payload) for subject, payload in messages]))
+        head = f"PUB {subject} {reply} {len(payload)}\r\n".encode()
+        return b"%b%b\r\n" % (head, payload)
 
     async def _process_err(self, err_msg: str) -> None:
         # The base class closes for good on most errors the server names; a process that lives on without its
@@ -274,11 +276,6 @@ class Connection:
     def _tell(self, listeners: list[Callable[[], None]]) -> None:
         for listener in tuple(listeners):
             listener()
-
-
-def _message(subject: str, reply: str, payload: bytes) -> bytes:
-    head = f"PUB {subject} {reply} {len(payload)}\r\n".encode()
-    return b"%b%b\r\n" % (head, payload)
 
 
 def _result_of(work: Coroutine[Any, Any, T]) -> T:

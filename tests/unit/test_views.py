@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from mockexchange import views
-from mockexchange.candle_views import encode_candle, encode_statistics
+from mockexchange.candle_views import encode_candle, encode_past, encode_statistics
 from mockexchange.candles import Candle, Interval, flat_candle, statistics_of
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.ledger.changes import BalanceChanged, OrderChanged
@@ -219,6 +219,7 @@ PAYLOADS = {
     "market_statistics_unknown": encode_statistics(
         statistics_of("BTC/USDT", [], open_ms=1_723_074_840_000, close_ms=1_723_161_251_000, previous=None), BTC_USDT
     ),
+    "market_past": encode_past("BTC/USDT", 1_723_161_240_000),
     "account_fill": views.encode_account_fill(a_fill(), BTC_USDT, 13, 4711),
     "account_balance": views.encode_account_balance(
         BalanceChanged(
