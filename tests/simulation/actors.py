@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from random import Random
@@ -66,7 +67,7 @@ def small_records() -> Iterator[None]:
         yield
 
 
-class Hosted:
+class Hosted(ABC):
     """One incarnation of an actor: starts its shell in its node, and answers for it until it serves."""
 
     def __init__(self, part: Part, node: Node, around: Surroundings) -> None:
@@ -80,9 +81,9 @@ class Hosted:
         """Start the shell."""
         self.node.spawn(self._start())
 
+    @abstractmethod
     def build(self) -> Any:
         """Make the shell."""
-        raise NotImplementedError
 
     async def status(self) -> dict[str, object]:
         """Describe the actor."""
