@@ -61,6 +61,8 @@ async def test_health_names_the_part_that_fails(api: Api, part: str) -> None:
         case "directory":
             gateway_of.heartbeats._beats.clear()
         case "feed":
+            # The books that speak meanwhile are not heard either.
+            await gateway_of.memory.stop()
             gateway_of.memory._market.clear()
             gateway_of.memory._feed.clear()
         case "history":
