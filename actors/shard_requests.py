@@ -53,7 +53,7 @@ def read(ledger: Ledger, request: Read) -> ShardAnswer:
         case ReadOpenOrders(account, symbol, before, limit):
             return OrdersAnswer(ledger.open_orders(account, symbol, before, limit), ledger.sequence)
         case ReadFills(account, symbol, limit):
-            return FillsAnswer(ledger.read_fills(account, symbol, limit), ledger.sequence)
+            return FillsAnswer(*ledger.read_fills(account, symbol, limit), ledger.sequence)
         case ReadOrder(account, order_id, client_order_id):
             order = find(ledger, account, order_id, client_order_id)
             return Refused(RejectReason.UNKNOWN_ORDER) if order is None else OrderAnswer(order)

@@ -137,7 +137,7 @@ class HistoryDesk:
     async def fills(self, caller: Caller, symbol: str, before: int, limit: int) -> tuple[list[Fill], int]:
         """Return a page of an account's fills, newest first, and where to go on (0: that was all).
 
-        While the read model is away the newest page comes from what the shard still remembers.
+        While the read model is away the newest page comes from what the shard still remembers; older ones have to wait.
         """
         try:
             await self._catch_up(caller)
@@ -145,7 +145,7 @@ class HistoryDesk:
         except NotAvailable:
             if before:
                 raise
-            return await self._recent_fills(caller, symbol, limit), 0
+            return await self._recent_fills(caller, symbol, limit)
 
     async def past_orders(self, caller: Caller, symbol: str) -> Past[Order]:
         """Return the account's orders of a symbol, or (empty) of all, as a row that can be searched."""
@@ -169,9 +169,10 @@ class HistoryDesk:
         """Return the last ticker payload of each symbol. Raises NotAvailable."""
         return await self._ask(self._history.tickers())
 
-    async def _recent_fills(self, caller: Caller, symbol: str, limit: int) -> list[Fill]:
+    async def _recent_fills(self, caller: Caller, symbol: str, limit: int) -> tuple[list[Fill], int]:
         request = ReadFills(caller.account, symbol, limit)
-        return (await self._floor.ask(caller.shard, READS, request, FillsAnswer)).fills
+        answer = await self._floor.ask(caller.shard, READS, request, FillsAnswer)
+        return answer.fills, answer.following
 
     async def _catch_up(self, caller: Caller) -> None:
         """Return once the read model holds all that the shard had folded when this was called."""

@@ -124,7 +124,7 @@ async def list_fills(
     cursor: Cursor = 0,
     account: Account = None,
 ) -> Response[list[FillView]]:
-    """List the fills of the account, newest first."""
+    """List the fills of the account, newest first; while history is not available only the last of them can be had."""
     gateway = gateway_of(request)
     caller = gateway.auth.acting_for(request.user, account)
     name = "" if symbol is None else (await gateway.floor.instrument(parse_symbol(symbol))).symbol

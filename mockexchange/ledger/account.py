@@ -7,9 +7,10 @@ from enum import IntEnum
 
 import msgspec
 
+from mockexchange.ledger.changes import Filled
 from mockexchange.ledger.limits import LedgerLimits
 from mockexchange.messages.commands import Balance, Flow, TradeTotal
-from mockexchange.messages.orders import Fill, Order, OrderType, Side
+from mockexchange.messages.orders import Order, OrderType, Side
 
 
 class TransferKind(IntEnum):
@@ -76,7 +77,7 @@ class Account:
         self.by_list_id: dict[str, Order] = {}
         self.by_command: dict[str, Order] = {}
         self.transfers: OrderedDict[str, Transfer] = OrderedDict()
-        self.fills: deque[Fill] = deque(maxlen=limits.fills)
+        self.fills: deque[Filled] = deque(maxlen=limits.fills)
         self.deposits: dict[str, Flow] = {}
         self.withdrawals: dict[str, Flow] = {}
         self.totals: dict[tuple[str, Side], TradeTotal] = {}

@@ -203,5 +203,6 @@ class BookFold(Posting):
             self.sequence,
             order.list_id,
         )
-        account.fills.append(fill)
-        self.changes.append(Filled(account.account, account.next_number(self.time_ns), self.sequence, fill))
+        filled = Filled(account.account, account.next_number(self.time_ns), self.sequence, fill)
+        account.fills.append(filled)
+        self.changes.append(filled)

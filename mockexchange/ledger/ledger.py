@@ -159,19 +159,31 @@ class Ledger:
         )
         return list(islice(wanted, limit or None))
 
-    def read_fills(self, account: int, symbol: str, limit: int) -> list[Fill]:
-        """Return remembered fills, newest first, at most `limit` (0: all); an empty symbol means any."""
+    def read_fills(self, account: int, symbol: str, limit: int) -> tuple[list[Fill], int]:
+        """Return remembered fills, newest first, at most `limit` (0: all), and where to go on in the read model.
+
+        An empty symbol means any. To go on is to read fills whose event has a lower number; 0 says that was all.
+        """
         owner = self.accounts.get(account)
         if owner is None:
-            return []
-        wanted = (fill for fill in reversed(owner.fills) if not symbol or fill.symbol == symbol)
-        return list(islice(wanted, limit or None))
+            return [], 0
+        known = owner.fills
+        wanted = (filled for filled in reversed(known) if not symbol or filled.fill.symbol == symbol)
+        found = list(islice(wanted, limit + 1 if limit else None))
+        shown = found[: limit or None]
+        following = 0
+        if len(found) > len(shown):
+            following = shown[-1].number
+        elif known and len(known) == known.maxlen:
+            following = known[0].number
+        return [filled.fill for filled in shown], following
 
     def fills_of(self, order: Order) -> list[Fill]:
         """Return the remembered fills of an order, oldest first."""
         if not order.filled or order.account not in self.accounts:
             return []
-        return [fill for fill in self.accounts[order.account].fills if fill.order_id == order.order_id]
+        fills = (filled.fill for filled in self.accounts[order.account].fills)
+        return [fill for fill in fills if fill.order_id == order.order_id]
 
     def read_account(self, account: int) -> AccountAnswer:
         """Return balances, flows and trade totals. Raises KeyError for an account that is not of this shard."""

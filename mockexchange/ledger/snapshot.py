@@ -12,6 +12,7 @@ import msgspec
 
 from mockexchange.instruments import Asset, Instrument
 from mockexchange.ledger.account import Account, Transfer
+from mockexchange.ledger.changes import Filled
 from mockexchange.messages.commands import Flow, TradeTotal
 from mockexchange.messages.events import (
     SCHEMA_VERSION,
@@ -29,7 +30,7 @@ from mockexchange.registry import Registry
 if TYPE_CHECKING:
     from mockexchange.ledger.ledger import Ledger
 
-VERSION: Final = 3
+VERSION: Final = 4
 
 Wide = int | str
 """An integer, written as text where it does not fit 64 bits: sums of a sub-account grow without bound."""
@@ -51,7 +52,11 @@ class RegistryState(msgspec.Struct, array_like=True):
 
 
 class AccountState(msgspec.Struct, array_like=True):
-    """One account. Balances are (asset, free, held), totals (symbol, side, orders, base, quote, fee)."""
+    """One account.
+
+    Balances are (asset, free, held), fills (number of the event, fill), and totals (symbol, side, orders, base, quote,
+    fee).
+    """
 
     account: int
     number: int
@@ -60,7 +65,7 @@ class AccountState(msgspec.Struct, array_like=True):
     closed_orders: list[Order]
     open_orders: list[Order]
     transfers: list[Transfer]
-    fills: list[Fill]
+    fills: list[tuple[int, Fill]]
     deposits: list[tuple[str, Wide, Wide]]
     withdrawals: list[tuple[str, Wide, Wide]]
     totals: list[tuple[str, int, int, Wide, Wide, Wide]]
@@ -153,7 +158,7 @@ def _restore_account(ledger: Ledger, saved: AccountState) -> None:
             ledger.reserved_orders[order.order_id] = order
     for transfer in saved.transfers:
         account.transfers[transfer.command_id] = transfer
-    account.fills.extend(saved.fills)
+    account.fills.extend(Filled(saved.account, number, fill.sequence, fill) for number, fill in saved.fills)
     account.deposits = _flows(saved.deposits)
     account.withdrawals = _flows(saved.withdrawals)
     account.starting_funds = {flow.asset: flow for flow in saved.starting_funds}
@@ -173,7 +178,7 @@ def _account_state(account: Account) -> AccountState:
         list(account.closed_orders.values()),
         list(account.open_orders.values()),
         list(account.transfers.values()),
-        list(account.fills),
+        [(filled.number, filled.fill) for filled in account.fills],
         [(flow.asset, _wide(flow.amount), _wide(flow.value)) for flow in account.deposits.values()],
         [(flow.asset, _wide(flow.amount), _wide(flow.value)) for flow in account.withdrawals.values()],
         [

@@ -286,9 +286,13 @@ class AccountAnswer(msgspec.Struct, array_like=True, tag=3):
 
 
 class FillsAnswer(msgspec.Struct, array_like=True, tag=4):
-    """Fills, newest first."""
+    """Fills, newest first. Older ones are in the read model, where their events' numbers are below `following`.
+
+    `following` is 0 where there are none.
+    """
 
     fills: list[Fill]
+    following: int
     sequence: int
 
 

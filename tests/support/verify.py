@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
@@ -31,8 +32,18 @@ CLOSED = {"filled": "filled", "canceled": "canceled", "partially_canceled": "can
 IMPOSSIBLE = {"internal_error", "duplicate_command", "duplicate_client_order_id", "not_authenticated"}
 """Refusals that no order of the load ever deserves."""
 
+RETRY_S = 0.1
+
 State = tuple[dict[str, tuple[str, str]], set[str]]
 """Balances by asset as (free, used), and the ids of open orders."""
+
+
+ListedFill = tuple[str, int, str]
+"""A fill as (symbol, trade id, order id)."""
+
+
+class CatchingUp(Exception):
+    """The read model is not where it has to be for an answer."""
 
 
 class Examiner:
@@ -53,6 +64,8 @@ class Examiner:
             report = await self._compare_states(session)
             assert report.violations == []
             assert all(amount == 0 for sums in report.sums.values() for amount in sums.values())
+            trader = self._random.choice(self._traders)
+            fills = _fills_in(report, trader.account)
             orders = _by_client_id(report)
             commands = [command for load in loads for command in load.commands]
             for command in commands:
@@ -61,11 +74,11 @@ class Examiner:
                 order = report.orders[int(answer["id"])]
                 assert order.status == CLOSED[answer["status"]], answer
             await self._ask_again(session, commands)
-            await self._compare_history(session, report, self._random.choice(self._traders))
+            await self._compare_history(session, trader, fills)
         return report
 
     async def read(self) -> AuditReport:
-        """Read the journal to its end; return what the auditor finds so far."""
+        """Read the journal to its end; return what the auditor finds so far, in the one report that grows."""
         async with self._exchange.nats() as connection:
             messages = await read_journal(connection)
         assert messages[: len(self._seen)] == self._seen, "the journal has changed where it was read before"
@@ -177,19 +190,19 @@ class Examiner:
         orders = await self._pages(session, trader, f"/orders?status=open&limit={PAGE}")
         return {asset: (one["free"], one["used"]) for asset, one in balances.items()}, {one["id"] for one in orders}
 
-    async def _compare_history(self, session: aiohttp.ClientSession, report: AuditReport, trader: Trader) -> None:
-        """The read model lists each fill of an account once."""
-        fills = await self._pages(session, trader, f"/trades?limit={PAGE}")
-        listed = [(fill["symbol"], fill["trade_id"], fill["order_id"]) for fill in fills]
+    async def _compare_history(self, session: aiohttp.ClientSession, trader: Trader, fills: set[ListedFill]) -> None:
+        """The read model lists each fill of an account once, at the latest when it has caught up."""
+        rows = await self._history(session, trader, f"/trades?limit={PAGE}")
+        listed = [(row["symbol"], row["trade_id"], row["order_id"]) for row in rows]
         assert len(set(listed)) == len(listed), "a fill is listed twice"
-        expected = {
-            (symbol, trade.trade_id, str(side.order_id))
-            for symbol, trades in report.trades.items()
-            for trade in trades
-            for side in (trade.taker, trade.maker)
-            if side.account == trader.account
-        }
-        assert expected <= set(listed), "a fill is not listed"
+        assert fills <= set(listed), f"{len(fills - set(listed))} of {len(fills)} fills are not listed"
+
+    async def _history(self, session: aiohttp.ClientSession, trader: Trader, path: str) -> list[dict[str, Any]]:
+        async with asyncio.timeout(PATIENCE_S):
+            while True:
+                with suppress(CatchingUp):
+                    return await self._pages(session, trader, path)
+                await asyncio.sleep(RETRY_S)
 
     async def _pages(self, session: aiohttp.ClientSession, trader: Trader, path: str) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = []
@@ -197,6 +210,8 @@ class Examiner:
         while cursor is not None:
             url = f"{self._exchange.url}{path}&cursor={cursor}"
             async with session.get(url, headers=trader.headers) as answer:
+                if answer.status == 503:
+                    raise CatchingUp(await answer.text())
                 assert answer.status == 200, await answer.text()
                 rows += await answer.json()
                 cursor = answer.headers.get("X-Next-Cursor")
@@ -206,6 +221,16 @@ class Examiner:
         async with session.get(self._exchange.url + path, headers=trader.headers) as answer:
             assert answer.status == 200, await answer.text()
             return await answer.json()
+
+
+def _fills_in(report: AuditReport, account: int) -> set[ListedFill]:
+    return {
+        (symbol, trade.trade_id, str(side.order_id))
+        for symbol, trades in report.trades.items()
+        for trade in trades
+        for side in (trade.taker, trade.maker)
+        if side.account == account
+    }
 
 
 def _by_client_id(report: AuditReport) -> dict[tuple[int, str], list[AuditedOrder]]:

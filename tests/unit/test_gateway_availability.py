@@ -126,6 +126,22 @@ async def test_with_the_read_model_away_all_but_history_works(api: Api) -> None:
 
 
 @with_exchange()
+async def test_fills_beyond_what_the_shard_shows_have_to_wait_for_the_read_model(api: Api) -> None:
+    for _ in range(3):
+        await api.place(amount="0.1")
+    whole = await api.get("/trades")
+    api.exchange.history.is_available = False
+    newest = await api.http.get("/trades", params={"limit": 2})
+    assert newest.json() == whole[:2]
+    rest = {"limit": 2, "cursor": newest.headers["x-next-cursor"]}
+    assert (await api.http.get("/trades", params=rest)).status_code == 503
+    api.exchange.history.is_available = True
+    oldest = await api.http.get("/trades", params=rest)
+    assert oldest.json() == whole[2:]
+    assert "x-next-cursor" not in oldest.headers
+
+
+@with_exchange()
 async def test_history_that_lags_says_so_and_catches_up(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gateway.history_desk.CATCH_UP_S", 0.05)
     await api.get("/orders")

@@ -115,7 +115,9 @@ def test_rows_say_what_the_ledgers_know() -> None:
             assert steps[-1].status is order.status
             assert sum(step.fee for step in steps) == order.fee
         table = store.fills.get(account, {})
-        assert [decode_fill(table[number]) for number in sorted(table)] == list(known.fills)
+        assert [(number, decode_fill(table[number])) for number in sorted(table)] == [
+            (filled.number, filled.fill) for filled in known.fills
+        ]
         fills += len(table)
         for asset, balance in known.balances.items():
             assert decode_balance(store.balances[account, asset]) == balance

@@ -81,8 +81,12 @@ def test_recent_fills_are_bounded() -> None:
     exchange = exchange_that_keeps(fills=2)
     exchange.show([], [(PRICE + 100 * level, 100) for level in range(4)])
     exchange.place(market(1, Side.BUY, 400, reference=PRICE))
-    fills = exchange.shards[0].ledger.read_fills(1, "", 0)
+    ledger = exchange.shards[0].ledger
+    fills, following = ledger.read_fills(1, "", 0)
     assert [fill.price for fill in fills] == [PRICE + 300, PRICE + 200]
+    # There may be older ones, of any symbol.
+    assert following == ledger.accounts[1].fills[0].number
+    assert ledger.read_fills(1, "ETH/BTC", 0) == ([], following)
 
 
 def test_transfers_are_remembered_within_their_limit() -> None:
@@ -122,7 +126,7 @@ def test_clearing_history_forgets_all_but_open_orders_and_starting_funds() -> No
     assert [(flow.asset, flow.amount, flow.value) for flow in answer.deposits] == [("USDT", 10_000 * USDT, 1)]
     assert not answer.withdrawals
     assert not answer.trades
-    assert not ledger.read_fills(1, "", 0)
+    assert ledger.read_fills(1, "", 0) == ([], 0)
     assert answer.number == before.number
     assert ledger.order(1, filled.order_id) is None
     assert ledger.order(1, resting.order_id) is resting

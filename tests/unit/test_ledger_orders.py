@@ -68,7 +68,7 @@ def test_strangers_find_nothing(exchange: Exchange) -> None:
         assert ledger.order_by_client_id(stranger, "x") is None
         assert ledger.order_by_command(stranger, order.command_id) is None
         assert ledger.open_orders(stranger, "", 0, 10) == []
-        assert ledger.read_fills(stranger, "", 10) == []
+        assert ledger.read_fills(stranger, "", 10) == ([], 0)
 
 
 def test_open_orders_page_from_the_newest_on(exchange: Exchange) -> None:
@@ -90,14 +90,17 @@ def test_fills_are_read_from_the_newest_on(exchange: Exchange) -> None:
     bought = exchange.place(market(1, Side.BUY, 600, reference=PRICE))
     sold = exchange.place(market(1, Side.SELL, 200, reference=PRICE))
     ledger = exchange.shards[0].ledger
-    fills = ledger.read_fills(1, "", 0)
+    fills, following = ledger.read_fills(1, "", 0)
+    assert following == 0
     assert [(fill.price, fill.side) for fill in fills] == [
         (PRICE - 300, Side.SELL),
         (PRICE + 100, Side.BUY),
         (PRICE, Side.BUY),
     ]
-    assert ledger.read_fills(1, "BTC/USDT", 1) == fills[:1]
-    assert ledger.read_fills(1, "ETH/BTC", 1) == []
+    numbers = [filled.number for filled in reversed(ledger.accounts[1].fills)]
+    assert ledger.read_fills(1, "BTC/USDT", 1) == (fills[:1], numbers[0])
+    assert ledger.read_fills(1, "BTC/USDT", 3) == (fills, 0)
+    assert ledger.read_fills(1, "ETH/BTC", 1) == ([], 0)
     assert ledger.fills_of(bought) == fills[:0:-1]
     assert ledger.fills_of(sold) == fills[:1]
 

@@ -167,7 +167,7 @@ def test_limits_are_those_of_the_restoring_program() -> None:
     exchange = busy_exchange()
     data = exchange.shards[0].ledger.to_snapshot()
     restored = Ledger.from_snapshot(data, LedgerLimits(fills=1))
-    assert len(restored.read_fills(1, "", 0)) == 1
+    assert len(restored.read_fills(1, "", 0)[0]) == 1
 
 
 def test_a_reservation_is_rebuilt_as_it_stands_in_the_journal() -> None:
