@@ -6,6 +6,7 @@ Run `python -m benchmarks.bench_journal [directory]`; the directory decides whic
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import tempfile
 import time
@@ -14,7 +15,14 @@ from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from infra.embedded.nats_server import INTERNAL_USER, NatsServerConfig, prepare, wait_ready
+from infra.embedded.nats_server import (
+    INTERNAL_USER,
+    TIMER_SLACK_NS,
+    NatsServerConfig,
+    environment,
+    prepare,
+    wait_ready,
+)
 from infra.embedded.process import free_port, spawn, stop
 from infra.nats.connection import Connection, connect
 from infra.nats.journal import NatsJournal
@@ -33,7 +41,9 @@ SNAPSHOT_BYTES = 20_000_000
 async def running_server(directory: Path, sync_interval: str) -> AsyncIterator[NatsServerConfig]:
     """Run a server with an empty store."""
     config = NatsServerConfig(directory / f"nats-{sync_interval}", free_port(), "internal", sync_interval)
-    process = await spawn(prepare(config), directory / "nats.log")
+    process = await spawn(
+        prepare(config), directory / "nats.log", {**os.environ, **environment()}, timer_slack_ns=TIMER_SLACK_NS
+    )
     try:
         await wait_ready(config, 10.0)
         yield config

@@ -131,7 +131,13 @@ class Exchange:
         config = self.nats_config
         return Part(
             NATS,
-            partial(self._launch, NATS, lambda: nats_server.prepare(config), nats_server.environment()),
+            partial(
+                self._launch,
+                NATS,
+                lambda: nats_server.prepare(config),
+                nats_server.environment(),
+                timer_slack_ns=nats_server.TIMER_SLACK_NS,
+            ),
             partial(nats_server.wait_ready, config, _A_LONG_TIME_S),
         )
 
@@ -176,13 +182,18 @@ class Exchange:
         )
 
     async def _launch(
-        self, name: str, command: Callable[[], Sequence[str]], extra: Mapping[str, str] | None = None
+        self,
+        name: str,
+        command: Callable[[], Sequence[str]],
+        extra: Mapping[str, str] | None = None,
+        *,
+        timer_slack_ns: int = 0,
     ) -> Child:
         environment = {key: value for key, value in os.environ.items() if not key.upper().startswith("MOCKX_")}
         environment |= self.settings.to_environment() | ray_environment(self.credentials.ray_token) | dict(extra or {})
         path = self.log_path(name)
         self._log_starts[name] = path.stat().st_size if path.exists() else 0
-        process = await spawn(command(), path, environment)
+        process = await spawn(command(), path, environment, timer_slack_ns=timer_slack_ns)
         self._running[name] = process
         return Spawned(process)
 

@@ -1,7 +1,8 @@
 """Become another program that the kernel kills when its parent ends.
 
-Run as `python die_with_parent.py <pid of the parent> <guard> <program> <arguments...>`, with the guard `guarded` or
-`unguarded`. It imports nothing of the project.
+Run as `python die_with_parent.py <pid of the parent> <guard> <timer slack> <program> <arguments...>`, with the guard
+`guarded` or `unguarded` and the timer slack in nanoseconds, 0 for the kernel's default. It imports nothing of the
+project.
 """
 
 import contextlib
@@ -13,21 +14,24 @@ import sys
 import time
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_TIMERSLACK = 29
 _PAUSE_S = 0.01
 
 
 def main() -> None:
     """Ask the kernel for the signal, then replace this program."""
-    parent, guard, program = int(sys.argv[1]), sys.argv[2], sys.argv[3]
+    parent, guard, timer_slack_ns, program = int(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4]
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(timer_slack_ns))
         if guard == "guarded" and os.getppid() == parent:
             _start_guard(parent)
     # The parent may have ended before the kernel was asked.
     if os.getppid() != parent:
         sys.exit(1)
     try:
-        os.execvp(program, sys.argv[3:])  # noqa: S606
+        os.execvp(program, sys.argv[4:])  # noqa: S606
     except OSError as error:
         sys.exit(f"cannot run {program}: {error.strerror}")
 

@@ -25,29 +25,35 @@ def free_port() -> int:
         return port
 
 
-def bound_to_this_process(argv: Sequence[str], *, is_guarded: bool = False) -> list[str]:
+def bound_to_this_process(argv: Sequence[str], *, is_guarded: bool = False, timer_slack_ns: int = 0) -> list[str]:
     """Return the command line of a program that the kernel kills when the thread that starts it ends.
 
     A tiny Python program asks for that and then becomes `argv`. Asking between fork and exec, as `preexec_fn` does,
     may deadlock in a process with threads. `is_guarded`: whatever the program has started in its session ends
-    with it, too.
+    with it, too. By `timer_slack_ns` Linux may wake the program later than it asks for, 0 meaning its default of
+    50 us; so a program that naps for microseconds again and again naps less often.
     """
     guard = "guarded" if is_guarded else "unguarded"
-    return [sys.executable, "-I", "-S", str(_SHIM), str(os.getpid()), guard, *argv]
+    return [sys.executable, "-I", "-S", str(_SHIM), str(os.getpid()), guard, str(timer_slack_ns), *argv]
 
 
 async def spawn(
-    argv: Sequence[str], log_path: Path, env: Mapping[str, str] | None = None, *, is_guarded: bool = False
+    argv: Sequence[str],
+    log_path: Path,
+    env: Mapping[str, str] | None = None,
+    *,
+    is_guarded: bool = False,
+    timer_slack_ns: int = 0,
 ) -> Process:
     """Start a program in a session of its own, its output appended to `log_path`; return its process.
 
     It is killed when the calling thread ends, so call this from the thread that lives as long as the process.
-    `is_guarded` as in `bound_to_this_process`.
+    `is_guarded` and `timer_slack_ns` as in `bound_to_this_process`.
     """
     log = os.open(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
         return await asyncio.create_subprocess_exec(
-            *bound_to_this_process(argv, is_guarded=is_guarded),
+            *bound_to_this_process(argv, is_guarded=is_guarded, timer_slack_ns=timer_slack_ns),
             stdin=DEVNULL,
             stdout=log,
             stderr=log,

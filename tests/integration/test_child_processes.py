@@ -104,6 +104,14 @@ async def test_a_child_stands_in_a_session_of_its_own_and_writes_to_its_log(tmp_
     assert log.read_text() == "before\nheard True\n"
 
 
+@pytest.mark.parametrize(("asked", "given"), [(0, 50_000), (500_000, 500_000)])
+async def test_a_child_is_woken_as_much_later_as_it_may_be(asked: int, given: int, tmp_path: Path) -> None:
+    program = "import ctypes; print(ctypes.CDLL(None).prctl(30, 0, 0, 0, 0))"
+    child = await spawn([sys.executable, "-c", program], tmp_path / "log", timer_slack_ns=asked)
+    assert await child.wait() == 0
+    assert int((tmp_path / "log").read_text()) == given
+
+
 async def test_a_child_that_does_not_heed_the_request_to_end_is_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     program = (
