@@ -24,7 +24,7 @@ from infra.setting_values import reachable_host
 
 INTERNAL_USER: Final = "mockexchange"
 
-TIMER_SLACK_NS: Final = 500_000
+TIMER_SLACK_NS: Final = 1_000_000
 """What the server is started with: Go's runtime watches over its own threads in naps of 20 us while there is work.
 
 On a small machine these naps are a quarter of what the server costs, and interrupt those it works for.
