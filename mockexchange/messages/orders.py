@@ -51,7 +51,7 @@ class OrderType(IntEnum):
     @property
     def has_limit(self) -> bool:
         """Whether the order has a limit price."""
-        return self in {OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT}
+        return self in _LIMITED
 
     @property
     def is_conditional(self) -> bool:
@@ -62,6 +62,9 @@ class OrderType(IntEnum):
         """Whether a conditional order is triggered by a price at or above its stop price, else at or below."""
         is_stop_loss = self in {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT}
         return (side is Side.BUY) is is_stop_loss
+
+
+_LIMITED: Final = frozenset({OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
 
 
 class TimeInForce(IntEnum):
