@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from gateway.dispatch import NS_PER_S, READS
-from gateway.failures import Failure
+from gateway.failures import Failure, NotAvailable
 from gateway.floor import Floor
 from gateway.heartbeats import Heartbeats
 from gateway.history_desk import HistoryDesk
@@ -52,7 +52,11 @@ class Health:
         return self._report
 
     async def _ask_all(self) -> Report:
-        questions: dict[str, Awaitable[str]] = {"journal": self._journal_state(), "valkey": self._valkey_state()}
+        questions: dict[str, Awaitable[str]] = {
+            "journal": self._journal_state(),
+            "registry": self._registry_state(),
+            "valkey": self._valkey_state(),
+        }
         questions |= {f"accounts.{shard}": self._shard_state(shard) for shard in range(self._floor.registry.shards)}
         states = await asyncio.gather(*(self._bounded(question) for question in questions.values()))
         parts = dict(zip(questions, states, strict=True))
@@ -75,6 +79,14 @@ class Health:
             await self._journal.end()
         except JournalUnavailable as error:
             return str(error) or "cannot be reached"
+        return "ok"
+
+    async def _registry_state(self) -> str:
+        """Say whether this process knows all accounts, keys and instruments; it refuses what it does not know."""
+        try:
+            await self._floor.follower.catch_up()
+        except NotAvailable as failure:
+            return failure.message
         return "ok"
 
     async def _valkey_state(self) -> str:

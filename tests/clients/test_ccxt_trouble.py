@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import aiohttp
 import ccxt
 import pytest
 
 from tests.support.ccxt_clients import configuration, place_list, sync_client
 from tests.support.launched import LaunchedExchange
+from tests.support.load import TIMEOUT
 from tests.support.members import Member, Members, eventually
 
 LAB = "LAB/USDT"
@@ -81,6 +84,13 @@ def test_a_journal_that_hangs_is_told_as_unavailable_or_a_timeout(
         os.kill(nats, signal.SIGCONT)
     eventually(lambda: _answer(lambda: client.fetch_balance()["USDT"]["total"] == 1_000_000.0), "it recovers")
     eventually(lambda: _answer(lambda: client.fetch_open_orders(LAB) is not None), "orders can be read")
+    asyncio.run(_wait_until_well(limited))
+
+
+async def _wait_until_well(exchange: LaunchedExchange) -> None:
+    """Wait for every gateway: another one than the client's may take longer."""
+    async with aiohttp.ClientSession(timeout=TIMEOUT) as session:
+        await exchange.wait_until_well(session)
 
 
 def _answer(ask: Any) -> Any:

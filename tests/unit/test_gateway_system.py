@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -16,6 +17,7 @@ import gateway
 from gateway.app import create_app
 from gateway.dialect import find_dialects
 from mockexchange import __version__
+from mockexchange.messages.directory import CreateAccount
 from tests.support.eventually import eventually
 from tests.support.local_exchange import Api, with_exchange
 
@@ -41,11 +43,18 @@ async def test_all_is_well(api: Api) -> None:
     assert health == {
         "status": "ok",
         "failing": [],
-        "parts": {"journal": "ok", "valkey": "ok", "accounts.0": "ok", "accounts.1": "ok", "directory": "ok"},
+        "parts": {
+            "journal": "ok",
+            "registry": "ok",
+            "valkey": "ok",
+            "accounts.0": "ok",
+            "accounts.1": "ok",
+            "directory": "ok",
+        },
     }
 
 
-@pytest.mark.parametrize("part", ["journal", "valkey", "accounts.1", "directory", "feed", "history"])
+@pytest.mark.parametrize("part", ["journal", "registry", "valkey", "accounts.1", "directory", "feed", "history"])
 @with_exchange()
 async def test_health_names_the_part_that_fails(api: Api, part: str) -> None:
     await _directory_speaks(api)
@@ -54,6 +63,9 @@ async def test_health_names_the_part_that_fails(api: Api, part: str) -> None:
     match part:
         case "journal":
             exchange.journal.is_available = False
+        case "registry":
+            await gateway_of.floor.follower.stop()
+            await exchange.directory.handle(msgspec.msgpack.encode(CreateAccount("later", {})))
         case "valkey":
             exchange.history.is_available = False
         case "accounts.1":
