@@ -27,7 +27,7 @@ INTERNAL_USER: Final = "mockexchange"
 TIMER_SLACK_NS: Final = 1_000_000
 """What the server is started with: Go's runtime watches over its own threads in naps of 20 us while there is work.
 
-On a small machine these naps are a quarter of what the server costs, and interrupt those it works for.
+On a small machine these naps are a good part of what the server costs, and interrupt those it works for.
 """
 
 # The secrets are random and long, so what a costly hash protects, a guessable password, does not occur;
